@@ -1,0 +1,45 @@
+//! Identifiers and positions, each a type of its own so that two of them cannot be swapped.
+
+/// Position of a table in its schema, in order of table name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableId(pub u16);
+
+/// Position of a column in its table: `_uuid` is 0, `_version` is 1, the declared columns follow by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ColumnIdx(pub u16);
+
+impl ColumnIdx {
+    pub const UUID: ColumnIdx = ColumnIdx(0);
+    pub const VERSION: ColumnIdx = ColumnIdx(1);
+    /// Index of the first declared column.
+    pub const FIRST_DECLARED: u16 = 2;
+
+    pub fn at(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl TableId {
+    pub fn at(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// Place of a row in its table's tree. Reused after the row is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowSlot(pub u32);
+
+/// Number of a commit in its database, from 1 without gaps; 0 is the state that was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommitSeq(pub u64);
+
+impl CommitSeq {
+    #[must_use]
+    pub fn next(self) -> CommitSeq {
+        CommitSeq(self.0 + 1)
+    }
+}
+
+/// One client session of the process. Never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);

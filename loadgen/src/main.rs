@@ -1,0 +1,2 @@
+//! Load generator; see the issue tracker.
+fn main() {}

@@ -1,0 +1,2 @@
+//! `ovsdb-client`.
+fn main() {}

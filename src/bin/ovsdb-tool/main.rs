@@ -1,0 +1,2 @@
+//! `ovsdb-tool`.
+fn main() {}

@@ -1,0 +1,13 @@
+//! Bytes to notation and back: framing, JSON values, JSON-RPC messages, OVSDB requests by shape.
+//!
+//! ```text
+//!  stream ─► Framer ─► one complete text ─► parse (SIMD or strict) ─► Value<'a> in an arena ─► Message ─► Request
+//!                                                                                              │
+//!  output buffer ◄──────────────────────────── write::* ◄──────────────────────────────────────┘
+//! ```
+//!
+//! Knows JSON and the *shape* of RFC 7047 §4 and §5 and of upstream's extensions. Knows no schema, no
+//! socket, no file, no clock.
+
+pub mod value;
+pub mod write;

@@ -83,7 +83,12 @@ pub type Result<T> = std::result::Result<T, Box<OvsdbError>>;
 
 impl OvsdbError {
     pub fn new(tag: Tag, details: impl Into<String>) -> Box<OvsdbError> {
-        Box::new(OvsdbError { tag, details: details.into(), syntax: None, io_error: None })
+        Box::new(OvsdbError {
+            tag,
+            details: details.into(),
+            syntax: None,
+            io_error: None,
+        })
     }
 
     /// `syntax error` about `value` (upstream's `ovsdb_syntax_error`).

@@ -29,7 +29,10 @@ impl<'a> Object<'a> {
     }
 
     pub fn get(&self, name: &str) -> Option<Value<'a>> {
-        self.members.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
+        self.members
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| *value)
     }
 
     pub fn members(&self) -> &'a [(&'a str, Value<'a>)] {

@@ -36,7 +36,9 @@ impl PartialOrd for Real {
 
 impl Ord for Real {
     fn cmp(&self, other: &Real) -> Ordering {
-        self.0.partial_cmp(&other.0).unwrap_or_else(|| self.0.total_cmp(&other.0))
+        self.0
+            .partial_cmp(&other.0)
+            .unwrap_or_else(|| self.0.total_cmp(&other.0))
     }
 }
 

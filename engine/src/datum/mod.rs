@@ -46,14 +46,22 @@ impl Datum {
         match <[Atom; 1]>::try_from(atoms) {
             Ok([atom]) => Datum::One(atom),
             Err(atoms) if atoms.is_empty() => Datum::EMPTY_SET,
-            Err(atoms) => Datum::Set(Set { atoms: Some(atoms.into()) }),
+            Err(atoms) => Datum::Set(Set {
+                atoms: Some(atoms.into()),
+            }),
         }
     }
 
     /// Makes a map of pairs that are ascending and distinct by key already.
     pub fn map_from_sorted(pairs: Vec<(Atom, Atom)>) -> Datum {
         debug_assert!(pairs.windows(2).all(|pair| pair[0].0 < pair[1].0));
-        if pairs.is_empty() { Datum::EMPTY_MAP } else { Datum::Map(Map { pairs: Some(pairs.into()) }) }
+        if pairs.is_empty() {
+            Datum::EMPTY_MAP
+        } else {
+            Datum::Map(Map {
+                pairs: Some(pairs.into()),
+            })
+        }
     }
 
     /// Number of elements or pairs.
@@ -107,7 +115,10 @@ impl Datum {
     /// The value of `key` in a map.
     pub fn value_of(&self, key: &Atom) -> Option<&Atom> {
         let pairs = self.pairs();
-        pairs.binary_search_by(|(k, _)| k.cmp(key)).ok().map(|at| &pairs[at].1)
+        pairs
+            .binary_search_by(|(k, _)| k.cmp(key))
+            .ok()
+            .map(|at| &pairs[at].1)
     }
 
     /// The uuid of a one-element uuid datum.

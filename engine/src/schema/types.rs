@@ -178,10 +178,16 @@ impl AtomicType {
 
 impl BaseType {
     pub fn strong_target(&self) -> Option<TableId> {
-        self.reference.as_ref().filter(|r| r.kind == RefKind::Strong).map(|r| r.table)
+        self.reference
+            .as_ref()
+            .filter(|r| r.kind == RefKind::Strong)
+            .map(|r| r.table)
     }
 
     pub fn weak_target(&self) -> Option<TableId> {
-        self.reference.as_ref().filter(|r| r.kind == RefKind::Weak).map(|r| r.table)
+        self.reference
+            .as_ref()
+            .filter(|r| r.kind == RefKind::Weak)
+            .map(|r| r.table)
     }
 }

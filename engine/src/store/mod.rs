@@ -1,1 +1,616 @@
-//! Placeholder until its slice lands.
+//! The rows of a database: one working version that one writer changes, and views of it for everyone.
+//!
+//! A transaction is bracketed by [`Store::begin`] and either [`Store::finish`], which makes it the next
+//! commit, or [`Store::undo`], which leaves no trace. In between every change goes through one function,
+//! so that rows, indexes and reference counts cannot disagree. [`Store::rollback`] takes back finished
+//! commits that could not be made durable, by the same function.
+//!
+//! ```text
+//!   Store (working version) ──finish──► ChangeSet ──► log, history, monitors
+//!        │ view()
+//!        ▼
+//!   View (tables as of a commit) ◄── workers, compaction, sessions that lag
+//! ```
+//!
+//! Indexes are shared by all versions and may hold too much, never too little: see [`index`].
+
+mod change;
+mod history;
+mod index;
+mod row;
+mod table;
+mod tree;
+mod view;
+
+pub use change::{ChangeSet, NetChanges, RowChange, TableChanges};
+pub use history::History;
+pub use row::Row;
+pub use table::{Over, TableView};
+pub use view::View;
+
+use crate::datum::{Atom, Datum};
+use crate::ids::{ColumnIdx, CommitSeq, RowSlot, TableId};
+use crate::limits::{HOT_INDEX_ROWS_MIN, HOT_INDEX_SCANS_MIN};
+use crate::schema::Schema;
+use hashbrown::{HashMap, HashSet};
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use table::{HotIndex, TableIndexes};
+use uuid::Uuid;
+use view::ViewInner;
+
+type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
+/// A column with strong references: the target of its keys and the target of its values.
+type StrongColumn = (ColumnIdx, Option<TableId>, Option<TableId>);
+
+/// The single writer's version of a database.
+#[derive(Debug)]
+pub struct Store {
+    epoch: u64,
+    schema: Arc<Schema>,
+    /// Last finished commit and its id.
+    seq: CommitSeq,
+    txn_id: Uuid,
+    tables: Vec<TableView>,
+    /// Slots without a row, by table; an entry may be stale and is checked when taken.
+    free: Vec<Vec<u32>>,
+    /// First slot never used, by table.
+    fresh: Vec<u32>,
+    /// Strong references to each row from other rows, by table of the referenced row.
+    strong: Vec<FastMap<Uuid, u32>>,
+    /// For each table, who may hold weak references to its rows.
+    weak_columns: Vec<Vec<(TableId, ColumnIdx, Over)>>,
+    /// For each table, its columns with strong references: target of keys, target of values.
+    strong_columns: Vec<Vec<StrongColumn>>,
+    txn: Option<Journal>,
+    /// Index entries that no view from the given commit on needs.
+    dead: VecDeque<(CommitSeq, DeadEntry)>,
+    views: VecDeque<Weak<ViewInner>>,
+}
+
+/// What the open transaction has touched.
+#[derive(Debug, Default)]
+struct Journal {
+    touched: Vec<Touched>,
+    places: FastMap<(TableId, RowSlot), usize>,
+    deleted: HashSet<(TableId, Uuid), foldhash::fast::RandomState>,
+    strong_before: FastMap<(TableId, Uuid), u32>,
+}
+
+/// A slot that the open transaction changed, and what it held before.
+#[derive(Clone, Debug)]
+pub struct Touched {
+    pub table: TableId,
+    pub slot: RowSlot,
+    pub old: Option<Row>,
+}
+
+#[derive(Debug)]
+struct DeadEntry {
+    table: TableId,
+    index: IndexRef,
+    hash: u64,
+    slot: RowSlot,
+}
+
+#[derive(Clone, Debug)]
+enum IndexRef {
+    Uuid,
+    Unique(usize),
+    Hot(Arc<HotIndex>),
+}
+
+impl Store {
+    /// An empty database. `txn_id` identifies the state that is opened, commit 0.
+    pub fn new(schema: Arc<Schema>, epoch: u64, txn_id: Uuid) -> Store {
+        let seq = CommitSeq(0);
+        let count = schema.tables.len();
+        let store = Store {
+            epoch,
+            seq,
+            txn_id,
+            tables: schema
+                .tables
+                .iter()
+                .map(|table| TableView::new(table, seq))
+                .collect(),
+            free: vec![Vec::new(); count],
+            fresh: vec![0; count],
+            strong: vec![FastMap::default(); count],
+            weak_columns: weak_columns(&schema),
+            strong_columns: strong_columns(&schema),
+            txn: None,
+            dead: VecDeque::new(),
+            views: VecDeque::new(),
+            schema,
+        };
+        for (table, column, over) in store.weak_columns.iter().flatten() {
+            let indexes: &TableIndexes = &store.tables[table.at()].indexes;
+            let mut hot = indexes.hot.write();
+            if !hot.iter().any(|hot| hot.column == *column && hot.over == *over) {
+                let index = Default::default();
+                hot.push(Arc::new(HotIndex {
+                    column: *column,
+                    over: *over,
+                    valid_from: seq,
+                    index,
+                }));
+            }
+        }
+        store
+    }
+
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// Last finished commit.
+    pub fn seq(&self) -> CommitSeq {
+        self.seq
+    }
+
+    /// Id of the last finished commit.
+    pub fn txn_id(&self) -> Uuid {
+        self.txn_id
+    }
+
+    /// Declares which state commit 0 is, after the rows of a file have been read into the store.
+    pub fn set_origin(&mut self, txn_id: Uuid) {
+        assert!(self.txn.is_none(), "a transaction is open");
+        self.seq = CommitSeq(0);
+        self.txn_id = txn_id;
+    }
+
+    /// The table as the open transaction sees it.
+    pub fn table(&self, table: TableId) -> &TableView {
+        &self.tables[table.at()]
+    }
+
+    /// Opens a transaction.
+    pub fn begin(&mut self) {
+        assert!(self.txn.is_none(), "one transaction at a time");
+        self.txn = Some(Journal::default());
+    }
+
+    /// Adds a row; its `_uuid` must be new to the table.
+    pub fn insert(&mut self, table: TableId, row: Row) -> RowSlot {
+        let slot = self.take_slot(table);
+        self.change(table, slot, Some(row));
+        slot
+    }
+
+    /// Puts a new version of the row at `slot`.
+    pub fn replace(&mut self, table: TableId, slot: RowSlot, row: Row) {
+        debug_assert_eq!(self.table(table).at(slot).map(Row::uuid), Some(row.uuid()));
+        self.change(table, slot, Some(row));
+    }
+
+    /// Removes the row at `slot`.
+    pub fn remove(&mut self, table: TableId, slot: RowSlot) {
+        if let Some(row) = self.table(table).at(slot) {
+            let uuid = row.uuid();
+            self.journal().deleted.insert((table, uuid));
+        }
+        self.change(table, slot, None);
+    }
+
+    /// Slots that the open transaction touched, in order of first touch, with what they held before.
+    pub fn touched(&self) -> &[Touched] {
+        self.txn.as_ref().map_or(&[], |journal| &journal.touched)
+    }
+
+    /// What the slot held before the open transaction; `None` if it has not been touched.
+    pub fn before(&self, table: TableId, slot: RowSlot) -> Option<&Touched> {
+        let journal = self.txn.as_ref()?;
+        journal
+            .places
+            .get(&(table, slot))
+            .map(|place| &journal.touched[*place])
+    }
+
+    /// True if the open transaction has removed a row with this uuid from the table.
+    pub fn was_removed(&self, table: TableId, uuid: Uuid) -> bool {
+        self.txn
+            .as_ref()
+            .is_some_and(|journal| journal.deleted.contains(&(table, uuid)))
+    }
+
+    /// Strong references to the row from other rows. A row need not exist to be referenced.
+    pub fn strong_refs(&self, table: TableId, uuid: Uuid) -> u32 {
+        self.strong[table.at()].get(&uuid).copied().unwrap_or(0)
+    }
+
+    /// Rows whose count of strong references the open transaction changed, with the count before.
+    pub fn strong_changes(&self) -> Vec<(TableId, Uuid, u32)> {
+        let Some(journal) = &self.txn else {
+            return Vec::new();
+        };
+        let mut changes: Vec<_> = journal
+            .strong_before
+            .iter()
+            .filter(|((table, uuid), before)| self.strong_refs(*table, *uuid) != **before)
+            .map(|((table, uuid), before)| (*table, *uuid, *before))
+            .collect();
+        changes.sort_unstable();
+        changes
+    }
+
+    /// Calls `found(table, column, slot, row)` for every row that holds a weak reference to the row.
+    pub fn weak_sources(
+        &self,
+        target: TableId,
+        uuid: Uuid,
+        found: &mut dyn FnMut(TableId, ColumnIdx, RowSlot, &Row),
+    ) {
+        let atom = Atom::Uuid(uuid);
+        for (table, column, over) in &self.weak_columns[target.at()] {
+            let is_indexed = self
+                .table(*table)
+                .lookup_over(*column, *over, &atom, &mut |slot, row| {
+                    found(*table, *column, slot, row);
+                });
+            assert!(
+                is_indexed,
+                "columns with weak references are indexed from the start"
+            );
+        }
+    }
+
+    /// Takes back all changes of the open transaction and closes it.
+    pub fn undo(&mut self) {
+        let touched = std::mem::take(&mut self.journal().touched);
+        for entry in touched.into_iter().rev() {
+            self.apply(entry.table, entry.slot, entry.old);
+        }
+        self.txn = None;
+    }
+
+    /// Closes the transaction as the next commit, with the id that `identify` gives it.
+    ///
+    /// Rows that are what they were are left out of the result; if nothing is left the commit still
+    /// counts, so the caller asks [`Store::has_net_changes`] first.
+    pub fn finish(&mut self, txn_id: Uuid) -> ChangeSet {
+        let journal = self.txn.take().expect("a transaction is open");
+        self.seq = self.seq.next();
+        self.txn_id = txn_id;
+        let mut tables: Vec<TableChanges> = Vec::new();
+        let mut touched = journal.touched;
+        touched.sort_by_key(|entry| entry.table);
+        for entry in touched {
+            let new = self.tables[entry.table.at()].at(entry.slot).cloned();
+            let Some(uuid) = entry.old.as_ref().or(new.as_ref()).map(Row::uuid) else {
+                continue;
+            };
+            if let (Some(old), Some(new)) = (&entry.old, &new)
+                && old.ptr_eq(new)
+            {
+                continue;
+            }
+            let change = RowChange {
+                uuid,
+                slot: entry.slot,
+                old: entry.old,
+                new,
+            };
+            match tables.last_mut() {
+                Some(last) if last.table == entry.table => last.rows.push(change),
+                _ => tables.push(TableChanges {
+                    table: entry.table,
+                    rows: vec![change],
+                }),
+            }
+        }
+        ChangeSet {
+            seq: self.seq,
+            txn_id,
+            tables,
+        }
+    }
+
+    /// True if the open transaction would change some row.
+    pub fn has_net_changes(&self) -> bool {
+        self.touched().iter().any(
+            |entry| match (&entry.old, self.table(entry.table).at(entry.slot)) {
+                (None, None) => false,
+                (Some(old), Some(new)) => !old.ptr_eq(new),
+                _ => true,
+            },
+        )
+    }
+
+    /// Takes back finished commits, given newest first, down to the commit before the oldest of them.
+    pub fn rollback<'c>(&mut self, newest_first: impl Iterator<Item = &'c ChangeSet>, before: Uuid) {
+        assert!(self.txn.is_none(), "a transaction is open");
+        for set in newest_first {
+            assert_eq!(set.seq, self.seq, "commits are taken back in order");
+            for table in set.tables.iter().rev() {
+                for change in table.rows.iter().rev() {
+                    self.apply(table.table, change.slot, change.old.clone());
+                }
+            }
+            self.seq = CommitSeq(set.seq.0 - 1);
+        }
+        self.txn_id = before;
+    }
+
+    /// The database as of the last finished commit.
+    pub fn view(&mut self) -> View {
+        assert!(self.txn.is_none(), "a transaction is open");
+        for table in &mut self.tables {
+            table.as_of = self.seq;
+        }
+        let inner = ViewInner {
+            epoch: self.epoch,
+            schema: Arc::clone(&self.schema),
+            seq: self.seq,
+            txn_id: self.txn_id,
+            tables: self.tables.clone().into(),
+        };
+        let view = View {
+            inner: Arc::new(inner),
+        };
+        self.views.push_back(Arc::downgrade(&view.inner));
+        view
+    }
+
+    /// Lets go of index entries that no living view needs, and builds indexes that scans have asked for.
+    ///
+    /// Bounded work; call it once for each group.
+    pub fn maintain(&mut self) {
+        while self.views.front().is_some_and(|view| view.strong_count() == 0) {
+            self.views.pop_front();
+        }
+        let oldest = self
+            .views
+            .front()
+            .and_then(Weak::upgrade)
+            .map_or(self.seq, |view| view.seq);
+        while self.dead.front().is_some_and(|(since, _)| *since <= oldest) {
+            let (since, entry) = self.dead.pop_front().expect("just seen");
+            let indexes = &self.tables[entry.table.at()].indexes;
+            indexes.at(&entry.index).purge(entry.hash, entry.slot, since);
+        }
+        for table in self.schema.table_ids() {
+            self.build_hot_indexes(table);
+        }
+    }
+
+    fn build_hot_indexes(&mut self, table: TableId) {
+        let view = &self.tables[table.at()];
+        if view.len() < HOT_INDEX_ROWS_MIN || self.txn.is_some() {
+            return;
+        }
+        for (at, scans) in view.indexes.scans.iter().enumerate() {
+            if scans.load(Ordering::Relaxed) < HOT_INDEX_SCANS_MIN {
+                continue;
+            }
+            scans.store(0, Ordering::Relaxed);
+            let column = ColumnIdx(at as u16);
+            if view.has_index(column) {
+                continue;
+            }
+            let index = index::Index::default();
+            for (slot, row) in view.iter() {
+                row.get(column)
+                    .keys()
+                    .for_each(|atom| index.add(index.hash(atom), slot));
+            }
+            let hot = HotIndex {
+                column,
+                over: Over::Keys,
+                valid_from: self.seq,
+                index,
+            };
+            view.indexes.hot.write().push(Arc::new(hot));
+        }
+    }
+
+    fn journal(&mut self) -> &mut Journal {
+        self.txn.as_mut().expect("changes happen inside a transaction")
+    }
+
+    fn take_slot(&mut self, table: TableId) -> RowSlot {
+        while let Some(slot) = self.free[table.at()].pop() {
+            if self.tables[table.at()].at(RowSlot(slot)).is_none() {
+                return RowSlot(slot);
+            }
+        }
+        let fresh = &mut self.fresh[table.at()];
+        *fresh += 1;
+        RowSlot(*fresh - 1)
+    }
+
+    fn change(&mut self, table: TableId, slot: RowSlot, new: Option<Row>) {
+        let old = self.table(table).at(slot).cloned();
+        let journal = self.journal();
+        if let hashbrown::hash_map::Entry::Vacant(place) = journal.places.entry((table, slot)) {
+            place.insert(journal.touched.len());
+            journal.touched.push(Touched { table, slot, old });
+        }
+        self.apply(table, slot, new);
+    }
+
+    /// The one place where a row of the working version changes.
+    fn apply(&mut self, table: TableId, slot: RowSlot, new: Option<Row>) {
+        let view = &mut self.tables[table.at()];
+        let old = view.rows.set(slot.0, new.clone());
+        match (&old, &new) {
+            (None, Some(_)) => view.len += 1,
+            (Some(_), None) => {
+                view.len -= 1;
+                self.free[table.at()].push(slot.0);
+            }
+            _ => {}
+        }
+        self.apply_to_indexes(table, slot, old.as_ref(), new.as_ref());
+        self.apply_to_strong_refs(table, old.as_ref(), new.as_ref());
+    }
+
+    fn apply_to_indexes(&mut self, table: TableId, slot: RowSlot, old: Option<&Row>, new: Option<&Row>) {
+        let since = self.seq.next();
+        let indexes = Arc::clone(&self.tables[table.at()].indexes);
+        let mut moves = Moves {
+            indexes: &indexes,
+            table,
+            slot,
+            since,
+            dead: &mut self.dead,
+        };
+        let uuid_of = |row: &Row| indexes.uuid.hash(&row.uuid());
+        moves.key(IndexRef::Uuid, old.map(uuid_of), new.map(uuid_of));
+        for (at, unique) in indexes.unique.iter().enumerate() {
+            let (old, new) = (
+                old.map(|row| unique.hash_of(row)),
+                new.map(|row| unique.hash_of(row)),
+            );
+            moves.key(IndexRef::Unique(at), old, new);
+        }
+        for hot in indexes.hot.read().iter() {
+            moves.atoms(
+                hot,
+                old.map(|row| row.get(hot.column)),
+                new.map(|row| row.get(hot.column)),
+            );
+        }
+    }
+
+    fn apply_to_strong_refs(&mut self, table: TableId, old: Option<&Row>, new: Option<&Row>) {
+        let Some(uuid) = old.or(new).map(Row::uuid) else {
+            return;
+        };
+        let counts = &mut self.strong;
+        let mut before = self.txn.as_mut().map(|journal| &mut journal.strong_before);
+        for (column, key_target, value_target) in &self.strong_columns[table.at()] {
+            let (old, new) = (old.map(|row| row.get(*column)), new.map(|row| row.get(*column)));
+            if old == new {
+                continue;
+            }
+            for (target, over) in [(key_target, Over::Keys), (value_target, Over::Values)] {
+                let Some(target) = *target else { continue };
+                let mut count = |atom: &Atom, is_gain: bool| {
+                    let Atom::Uuid(referenced) = atom else { return };
+                    if target == table && *referenced == uuid {
+                        return;
+                    }
+                    let count = counts[target.at()].entry(*referenced).or_insert(0);
+                    if let Some(before) = &mut before {
+                        before.entry((target, *referenced)).or_insert(*count);
+                    }
+                    if is_gain {
+                        *count += 1;
+                    } else {
+                        *count -= 1;
+                        if *count == 0 {
+                            counts[target.at()].remove(referenced);
+                        }
+                    }
+                };
+                if let Some(new) = new {
+                    over.atoms(new, &mut |atom| count(atom, true));
+                }
+                if let Some(old) = old {
+                    over.atoms(old, &mut |atom| count(atom, false));
+                }
+            }
+        }
+    }
+}
+
+impl TableIndexes {
+    fn at<'i>(&'i self, index: &'i IndexRef) -> &'i index::Index {
+        match index {
+            IndexRef::Uuid => &self.uuid,
+            IndexRef::Unique(at) => &self.unique[*at].index,
+            IndexRef::Hot(hot) => &hot.index,
+        }
+    }
+}
+
+/// Moves one row's entries from its old keys to its new ones.
+struct Moves<'s> {
+    indexes: &'s TableIndexes,
+    table: TableId,
+    slot: RowSlot,
+    since: CommitSeq,
+    dead: &'s mut VecDeque<(CommitSeq, DeadEntry)>,
+}
+
+impl Moves<'_> {
+    fn key(&mut self, index: IndexRef, old: Option<u64>, new: Option<u64>) {
+        if old == new {
+            return;
+        }
+        if let Some(hash) = new {
+            self.indexes.at(&index).add(hash, self.slot);
+        }
+        if let Some(hash) = old {
+            self.lose(index, hash);
+        }
+    }
+
+    fn atoms(&mut self, hot: &Arc<HotIndex>, old: Option<&Datum>, new: Option<&Datum>) {
+        if old == new {
+            return;
+        }
+        let index = IndexRef::Hot(Arc::clone(hot));
+        if let Some(old) = old {
+            hot.over.atoms(old, &mut |atom| {
+                if !new.is_some_and(|new| hot.over.covers(new, atom)) {
+                    self.lose(index.clone(), hot.index.hash(atom));
+                }
+            });
+        }
+        if let Some(new) = new {
+            hot.over
+                .atoms(new, &mut |atom| hot.index.add(hot.index.hash(atom), self.slot));
+        }
+    }
+
+    fn lose(&mut self, index: IndexRef, hash: u64) {
+        self.indexes.at(&index).mark_dead(hash, self.slot, self.since);
+        self.dead.push_back((
+            self.since,
+            DeadEntry {
+                table: self.table,
+                index,
+                hash,
+                slot: self.slot,
+            },
+        ));
+    }
+}
+
+fn weak_columns(schema: &Schema) -> Vec<Vec<(TableId, ColumnIdx, Over)>> {
+    let mut columns = vec![Vec::new(); schema.tables.len()];
+    for table in schema.table_ids() {
+        for column in schema.table(table).declared_idxs() {
+            let ty = &schema.table(table).column(column).ty;
+            if let Some(target) = ty.key.weak_target() {
+                columns[target.at()].push((table, column, Over::Keys));
+            }
+            if let Some(target) = ty.value.as_ref().and_then(|value| value.weak_target()) {
+                columns[target.at()].push((table, column, Over::Values));
+            }
+        }
+    }
+    columns
+}
+
+fn strong_columns(schema: &Schema) -> Vec<Vec<StrongColumn>> {
+    let of_table = |table: TableId| {
+        let columns = schema.table(table).declared_idxs().map(|column| {
+            let ty = &schema.table(table).column(column).ty;
+            (
+                column,
+                ty.key.strong_target(),
+                ty.value.as_ref().and_then(|value| value.strong_target()),
+            )
+        });
+        columns
+            .filter(|(_, key, value)| key.is_some() || value.is_some())
+            .collect()
+    };
+    schema.table_ids().map(of_table).collect()
+}

@@ -1,0 +1,185 @@
+//! A superset index: key → slots that held the key in some live version of the table.
+//!
+//! Readers on any thread ask for candidates and verify each against their own view, so one index serves
+//! all views at once. The one writer adds an entry when a row gains the key; when the row loses it, the
+//! entry is marked with the commit that did so and goes when no view before that commit is alive.
+
+use crate::ids::{CommitSeq, RowSlot};
+use crate::limits::INDEX_SHARDS;
+use hashbrown::{HashMap, HashTable};
+use parking_lot::RwLock;
+use std::hash::{BuildHasher, Hash};
+
+/// `dead_since` of an entry that the working version needs.
+const LIVE: u64 = u64::MAX;
+
+/// Keys are stored by hash only: equality is the reader's check.
+#[derive(Debug)]
+pub struct Index {
+    hasher: foldhash::quality::RandomState,
+    shards: [RwLock<HashTable<Bucket>>; INDEX_SHARDS],
+}
+
+#[derive(Debug)]
+struct Bucket {
+    hash: u64,
+    slots: Slots,
+}
+
+#[derive(Debug)]
+enum Slots {
+    One(u32, u64),
+    Many(HashMap<u32, u64, foldhash::fast::RandomState>),
+}
+
+impl Default for Index {
+    fn default() -> Index {
+        Index {
+            hasher: Default::default(),
+            shards: std::array::from_fn(|_| RwLock::default()),
+        }
+    }
+}
+
+impl Index {
+    pub fn hash(&self, key: &impl Hash) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    /// Makes `slot` a candidate for `hash`, also when it had been marked dead.
+    pub fn add(&self, hash: u64, slot: RowSlot) {
+        let mut shard = self.shard(hash).write();
+        match shard.find_mut(hash, |bucket| bucket.hash == hash) {
+            Some(bucket) => bucket.slots.set(slot.0, LIVE),
+            None => {
+                let bucket = Bucket {
+                    hash,
+                    slots: Slots::One(slot.0, LIVE),
+                };
+                shard.insert_unique(hash, bucket, |bucket| bucket.hash);
+            }
+        }
+    }
+
+    /// Notes that views from `since` on do not need `slot` under `hash`.
+    pub fn mark_dead(&self, hash: u64, slot: RowSlot, since: CommitSeq) {
+        let mut shard = self.shard(hash).write();
+        if let Some(bucket) = shard.find_mut(hash, |bucket| bucket.hash == hash) {
+            bucket.slots.set(slot.0, since.0);
+        }
+    }
+
+    /// Removes the entry if it is still marked as of `since`; a later life or death of it wins.
+    pub fn purge(&self, hash: u64, slot: RowSlot, since: CommitSeq) {
+        let mut shard = self.shard(hash).write();
+        if let Ok(mut found) = shard.find_entry(hash, |bucket| bucket.hash == hash)
+            && found.get_mut().slots.purge(slot.0, since.0)
+        {
+            found.remove();
+        }
+    }
+
+    /// Appends the candidates for `hash` to `found`.
+    pub fn candidates(&self, hash: u64, found: &mut Vec<RowSlot>) {
+        let shard = self.shard(hash).read();
+        match shard
+            .find(hash, |bucket| bucket.hash == hash)
+            .map(|bucket| &bucket.slots)
+        {
+            None => {}
+            Some(Slots::One(slot, _)) => found.push(RowSlot(*slot)),
+            Some(Slots::Many(slots)) => found.extend(slots.keys().map(|slot| RowSlot(*slot))),
+        }
+    }
+
+    /// The first candidate for `hash` that `accept` confirms, for keys with few rows each.
+    pub fn find<T>(&self, hash: u64, mut accept: impl FnMut(RowSlot) -> Option<T>) -> Option<T> {
+        let shard = self.shard(hash).read();
+        match &shard.find(hash, |bucket| bucket.hash == hash)?.slots {
+            Slots::One(slot, _) => accept(RowSlot(*slot)),
+            Slots::Many(slots) => slots.keys().find_map(|slot| accept(RowSlot(*slot))),
+        }
+    }
+
+    fn shard(&self, hash: u64) -> &RwLock<HashTable<Bucket>> {
+        // The table inside uses the low and the top bits; these lie between.
+        &self.shards[(hash >> 40) as usize % INDEX_SHARDS]
+    }
+}
+
+impl Slots {
+    fn set(&mut self, slot: u32, dead_since: u64) {
+        match self {
+            Slots::One(one, mark) if *one == slot => *mark = dead_since,
+            Slots::One(one, mark) => {
+                *self = Slots::Many([(*one, *mark), (slot, dead_since)].into_iter().collect());
+            }
+            Slots::Many(slots) => {
+                slots.insert(slot, dead_since);
+            }
+        }
+    }
+
+    /// True if nothing is left.
+    fn purge(&mut self, slot: u32, dead_since: u64) -> bool {
+        match self {
+            Slots::One(one, mark) => *one == slot && *mark == dead_since,
+            Slots::Many(slots) => {
+                if slots.get(&slot) == Some(&dead_since) {
+                    slots.remove(&slot);
+                }
+                match slots.iter().next() {
+                    None => true,
+                    Some((slot, mark)) if slots.len() == 1 => {
+                        *self = Slots::One(*slot, *mark);
+                        false
+                    }
+                    Some(_) => false,
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Index;
+    use crate::ids::{CommitSeq, RowSlot};
+
+    fn found(index: &Index, hash: u64) -> Vec<u32> {
+        let mut slots = Vec::new();
+        index.candidates(hash, &mut slots);
+        let mut slots: Vec<u32> = slots.iter().map(|slot| slot.0).collect();
+        slots.sort_unstable();
+        slots
+    }
+
+    #[test]
+    fn dead_entries_stay_until_purged() {
+        let index = Index::default();
+        let hash = index.hash(&"key");
+        index.add(hash, RowSlot(1));
+        index.add(hash, RowSlot(2));
+        index.mark_dead(hash, RowSlot(1), CommitSeq(5));
+        assert_eq!(found(&index, hash), [1, 2]);
+        index.purge(hash, RowSlot(1), CommitSeq(5));
+        assert_eq!(found(&index, hash), [2]);
+        index.mark_dead(hash, RowSlot(2), CommitSeq(6));
+        index.purge(hash, RowSlot(2), CommitSeq(6));
+        assert!(found(&index, hash).is_empty());
+    }
+
+    #[test]
+    fn a_revived_entry_survives_the_purge_of_its_earlier_death() {
+        let index = Index::default();
+        let hash = index.hash(&"key");
+        index.add(hash, RowSlot(1));
+        index.mark_dead(hash, RowSlot(1), CommitSeq(5));
+        index.add(hash, RowSlot(1));
+        index.purge(hash, RowSlot(1), CommitSeq(5));
+        assert_eq!(found(&index, hash), [1]);
+        index.mark_dead(hash, RowSlot(1), CommitSeq(9));
+        index.purge(hash, RowSlot(1), CommitSeq(5));
+        assert_eq!(found(&index, hash), [1]);
+    }
+}

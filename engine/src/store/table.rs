@@ -1,0 +1,215 @@
+//! One table as of some version: its rows and the indexes that all versions share.
+
+use super::index::Index;
+use super::row::Row;
+use super::tree::{self, Tree};
+use crate::datum::{Atom, Datum};
+use crate::ids::{ColumnIdx, CommitSeq, RowSlot};
+use crate::schema::TableSchema;
+use parking_lot::RwLock;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use uuid::Uuid;
+
+/// A table inside a view or inside the working version. Cloning shares everything.
+#[derive(Clone, Debug)]
+pub struct TableView {
+    pub(super) rows: Tree<Row>,
+    pub(super) len: usize,
+    /// The commit after which the table looked like this; indexes younger than it do not serve it.
+    pub(super) as_of: CommitSeq,
+    pub(super) indexes: Arc<TableIndexes>,
+}
+
+/// Indexes of one table, shared by all its versions.
+#[derive(Debug)]
+pub(super) struct TableIndexes {
+    pub(super) uuid: Index,
+    /// The schema's `indexes`, in its order.
+    pub(super) unique: Vec<UniqueIndex>,
+    pub(super) hot: RwLock<Vec<Arc<HotIndex>>>,
+    /// Full scans that an index on the column would have spared, by column; the writer looks and resets.
+    pub(super) scans: Box<[AtomicU32]>,
+}
+
+#[derive(Debug)]
+pub(super) struct UniqueIndex {
+    pub(super) columns: Vec<ColumnIdx>,
+    pub(super) index: Index,
+}
+
+/// An index on the atoms of one column.
+#[derive(Debug)]
+pub(super) struct HotIndex {
+    pub(super) column: ColumnIdx,
+    pub(super) over: Over,
+    /// Views before this commit may miss entries.
+    pub(super) valid_from: CommitSeq,
+    pub(super) index: Index,
+}
+
+/// Which atoms of a column an index covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// Elements of a set, keys of a map.
+    Keys,
+    /// Values of a map.
+    Values,
+}
+
+impl TableView {
+    pub(super) fn new(schema: &TableSchema, as_of: CommitSeq) -> TableView {
+        let unique = schema
+            .indexes
+            .iter()
+            .map(|columns| UniqueIndex {
+                columns: columns.clone(),
+                index: Index::default(),
+            })
+            .collect();
+        let indexes = TableIndexes {
+            uuid: Index::default(),
+            unique,
+            hot: RwLock::default(),
+            scans: schema.columns.iter().map(|_| AtomicU32::new(0)).collect(),
+        };
+        TableView {
+            rows: Tree::default(),
+            len: 0,
+            as_of,
+            indexes: Arc::new(indexes),
+        }
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub fn at(&self, slot: RowSlot) -> Option<&Row> {
+        self.rows.get(slot.0)
+    }
+
+    /// The row with this `_uuid`.
+    pub fn get(&self, uuid: Uuid) -> Option<(RowSlot, &Row)> {
+        let index = &self.indexes.uuid;
+        index.find(index.hash(&uuid), |slot| {
+            let row = self.at(slot)?;
+            (row.uuid() == uuid).then_some((slot, row))
+        })
+    }
+
+    /// All rows in order of slot.
+    pub fn iter(&self) -> impl Iterator<Item = (RowSlot, &Row)> {
+        self.iter_from(RowSlot(0))
+    }
+
+    /// Rows from `first` on; lets a long scan be cut into steps.
+    pub fn iter_from(&self, first: RowSlot) -> impl Iterator<Item = (RowSlot, &Row)> {
+        let rows: tree::Iter<'_, Row> = self.rows.iter_from(first.0);
+        rows.map(|(slot, row)| (RowSlot(slot), row))
+    }
+
+    /// Calls `found` for every row whose `column` contains `atom` as an element or key.
+    ///
+    /// Returns false, without a call, when no index serves the column in this version; the caller scans,
+    /// and says so by [`TableView::note_scan`].
+    pub fn lookup(&self, column: ColumnIdx, atom: &Atom, found: &mut dyn FnMut(RowSlot, &Row)) -> bool {
+        self.lookup_over(column, Over::Keys, atom, found)
+    }
+
+    /// [`TableView::lookup`] over keys or values.
+    pub fn lookup_over(
+        &self,
+        column: ColumnIdx,
+        over: Over,
+        atom: &Atom,
+        found: &mut dyn FnMut(RowSlot, &Row),
+    ) -> bool {
+        if column == ColumnIdx::UUID {
+            if let Atom::Uuid(uuid) = atom
+                && let Some((slot, row)) = self.get(*uuid)
+            {
+                found(slot, row);
+            }
+            return true;
+        }
+        let Some(hot) = self.hot_index(column, over) else {
+            return false;
+        };
+        let mut slots = Vec::new();
+        hot.index.candidates(hot.index.hash(atom), &mut slots);
+        for slot in slots {
+            if let Some(row) = self.at(slot)
+                && over.covers(row.get(column), atom)
+            {
+                found(slot, row);
+            }
+        }
+        true
+    }
+
+    /// True if [`TableView::lookup`] has an index for the column in this version.
+    pub fn has_index(&self, column: ColumnIdx) -> bool {
+        column == ColumnIdx::UUID || self.hot_index(column, Over::Keys).is_some()
+    }
+
+    /// Calls `found` for every row whose columns of the schema's index number `index` equal `key`.
+    pub fn lookup_unique(&self, index: usize, key: &[&Datum], found: &mut dyn FnMut(RowSlot, &Row)) {
+        let unique = &self.indexes.unique[index];
+        let mut slots = Vec::new();
+        unique.index.candidates(unique.index.hash(&key), &mut slots);
+        for slot in slots {
+            if let Some(row) = self.at(slot)
+                && unique
+                    .columns
+                    .iter()
+                    .zip(key)
+                    .all(|(column, datum)| row.get(*column) == *datum)
+            {
+                found(slot, row);
+            }
+        }
+    }
+
+    /// Counts a scan for rows by equality on `column`, so that the writer may build an index for the next.
+    pub fn note_scan(&self, column: ColumnIdx) {
+        self.indexes.scans[column.at()].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn hot_index(&self, column: ColumnIdx, over: Over) -> Option<Arc<HotIndex>> {
+        let hot = self.indexes.hot.read();
+        hot.iter()
+            .find(|hot| hot.column == column && hot.over == over && hot.valid_from <= self.as_of)
+            .cloned()
+    }
+}
+
+impl Over {
+    /// True if `datum` has `atom` among the atoms that this kind of index covers.
+    pub(super) fn covers(self, datum: &Datum, atom: &Atom) -> bool {
+        match self {
+            Over::Keys => datum.contains_key(atom),
+            Over::Values => datum.pairs().iter().any(|(_, value)| value == atom),
+        }
+    }
+
+    /// Calls `each` for every covered atom; for values an atom may come more than once.
+    pub(super) fn atoms(self, datum: &Datum, each: &mut dyn FnMut(&Atom)) {
+        match self {
+            Over::Keys => datum.keys().for_each(each),
+            Over::Values => datum.pairs().iter().map(|(_, value)| value).for_each(each),
+        }
+    }
+}
+
+impl UniqueIndex {
+    pub(super) fn hash_of(&self, row: &Row) -> u64 {
+        let key: Vec<&Datum> = self.columns.iter().map(|column| row.get(*column)).collect();
+        self.index.hash(&&key[..])
+    }
+}

@@ -1,1 +1,5 @@
-//! Placeholder until its first slice lands.
+//! Everything that waits: worker threads on io_uring or epoll, listeners and outgoing connections, the control
+//! socket, the log, and what makes a process a daemon. It carries bytes; what requests mean is `engine`'s.
+
+pub mod limits;
+pub mod runtime;

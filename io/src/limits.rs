@@ -1,0 +1,59 @@
+//! Bounds of this crate, each with the reason for its value and what happens when it is reached.
+
+/// Bytes of read buffer that an idle connection holds on the ring, where a read is always posted.
+/// 10,000 idle clients × 4 KiB were measured as 38 MiB; with 512 bytes it is 6 MiB.
+pub const READ_IDLE_BYTES: usize = 512;
+
+/// Bytes of read buffer of a connection that sends much. A fixed 512-byte buffer was measured to divide
+/// pipelined throughput by six. Also the size of the buffers in a worker's pool.
+pub const READ_BUSY_BYTES: usize = 16 << 10;
+
+/// Largest empty buffer that a connection keeps; a larger one (after a huge message) is given back.
+pub const READ_KEEP_BYTES: usize = 64 << 10;
+
+/// Buffers of [`READ_BUSY_BYTES`] that a worker keeps for the next busy connection (1 MiB at most);
+/// further ones are freed.
+pub const READ_POOL_BUFFERS: usize = 64;
+
+/// Full reads in a row after which a connection lets others read (64 KiB).
+pub const READS_PER_POLL: u32 = 4;
+
+/// Connections that are flushed before reads are served again. A send costs 6 to 8 µs, so a chunk
+/// occupies a worker for about 2 ms; a reply to a request that arrives meanwhile waits no longer.
+pub const FLUSH_CHUNK: usize = 256;
+
+/// Of these, how many at least are taken from the oldest entries, so that a steady stream of small
+/// requests cannot keep a large fan-out from making progress.
+pub const FLUSH_CHUNK_OLDEST: usize = 64;
+
+/// Slices in one `sendmsg` (Linux: UIO_MAXIOV). What is beyond goes out in the next call.
+pub const SEND_SLICES: usize = 1024;
+
+/// Slices in one `writev` on the ring; only what the socket did not take at once goes that way.
+pub const RING_WRITE_SLICES: usize = 64;
+
+/// Unsent bytes that the kernel holds for a TCP connection before it reports the socket as full
+/// (TCP_NOTSENT_LOWAT). Large enough for full speed, small enough that 10,000 stalled clients cannot pin
+/// gigabytes; what does not fit stays queued with us, where it can be merged and is counted.
+pub const SOCKET_UNSENT_BYTES: u32 = 128 << 10;
+
+/// Milliseconds between two ticks of a worker. Upstream's smallest probe interval is 1,000 ms.
+pub const TICK_MS: u64 = 200;
+
+/// Entries of a worker's submission queue; when full it is submitted early.
+pub const RING_ENTRIES: u32 = 256;
+
+/// Entries of a worker's completion queue. More completions at once than this are kept by the kernel and
+/// delivered later, at a small cost.
+pub const RING_COMPLETIONS: u32 = 8192;
+
+/// Worker threads at most. More than this never paid in any measurement, and `--threads` beyond it is an
+/// operator's mistake.
+pub const WORKERS_MAX: usize = 256;
+
+/// Worker threads by default.
+pub const WORKERS_DEFAULT_MAX: usize = 4;
+
+const _: () = assert!(FLUSH_CHUNK_OLDEST < FLUSH_CHUNK);
+const _: () = assert!(READ_IDLE_BYTES < READ_BUSY_BYTES && READ_BUSY_BYTES <= READ_KEEP_BYTES);
+const _: () = assert!(TICK_MS * 5 <= 1000);

@@ -1,0 +1,88 @@
+//! One connection as its worker sees it, and the table of them.
+
+use super::handler::{Closed, ConnId};
+use super::output::Output;
+use super::stream::Stream;
+use slab::Slab;
+use std::rc::Rc;
+use std::task::Waker;
+
+/// Where a connection stands. `Open` → `Ending` → gone.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Bytes flow.
+    Open,
+    /// It is to end for this reason; a local close still flushes at the end of the turn, then the socket is
+    /// shut down and the reader, whose read ends by that, takes the connection out.
+    Ending(Closed),
+}
+
+/// Whether the connection's reader may ask for more.
+#[derive(Debug)]
+pub(super) enum Reading {
+    Allowed,
+    /// Allowed again: what was left in the buffer is to be told once more before the next read.
+    Resumed,
+    /// Paused; the reader, if it has noticed, waits with this waker.
+    Paused(Option<Waker>),
+}
+
+pub(super) struct Connection {
+    pub(super) serial: u32,
+    pub(super) stream: Rc<Stream>,
+    pub(super) output: Output,
+    pub(super) phase: Phase,
+    pub(super) reading: Reading,
+    /// It is in the worker's list of connections to flush.
+    pub(super) flush_listed: bool,
+    /// A writer waits for the socket; it alone sends until it is done.
+    pub(super) writer_waits: bool,
+}
+
+/// Connections of a worker by id. An id of a connection that is gone finds nothing.
+#[derive(Default)]
+pub(super) struct Connections {
+    slab: Slab<Connection>,
+    serial: u32,
+}
+
+impl Connections {
+    pub(super) fn insert(&mut self, stream: Rc<Stream>) -> ConnId {
+        self.serial = self.serial.wrapping_add(1);
+        let connection = Connection {
+            serial: self.serial,
+            stream,
+            output: Output::default(),
+            phase: Phase::Open,
+            reading: Reading::Allowed,
+            flush_listed: false,
+            writer_waits: false,
+        };
+        let slot = self.slab.insert(connection);
+        ConnId {
+            slot: u32::try_from(slot).expect("descriptors are fewer"),
+            serial: self.serial,
+        }
+    }
+
+    pub(super) fn get(&self, conn: ConnId) -> Option<&Connection> {
+        self.slab
+            .get(conn.slot as usize)
+            .filter(|connection| connection.serial == conn.serial)
+    }
+
+    pub(super) fn get_mut(&mut self, conn: ConnId) -> Option<&mut Connection> {
+        self.slab
+            .get_mut(conn.slot as usize)
+            .filter(|connection| connection.serial == conn.serial)
+    }
+
+    pub(super) fn remove(&mut self, conn: ConnId) -> Option<Connection> {
+        self.get(conn)?;
+        Some(self.slab.remove(conn.slot as usize))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slab.len()
+    }
+}

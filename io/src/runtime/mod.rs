@@ -1,0 +1,42 @@
+//! Worker threads that own connections and call a handler that never waits.
+//!
+//! Each worker is one current-thread runtime: tokio-uring when the kernel grants a ring (see [`probe`]),
+//! otherwise plain tokio on epoll. Its connections, and the [`Handler`] that gives them a meaning, live on
+//! that thread alone. What comes in: sockets ([`WorkerHandle::adopt`]), wake-ups from other threads
+//! ([`WorkerHandle::wake`]) and time. What goes out: whatever the handler queues through [`Outgoing`].
+//!
+//! ```text
+//!  adopt ─┐        ┌ reader task (one per connection) ─ received ─┐
+//!  wake ──┼─ inbox ┤                                              ├─► Handler ─ send ─► queue per connection
+//!  tick ──┘        └ woken, tick ────────────────────────────────┘                         │
+//!                                                                                           ▼
+//!     turn = every event that is ready  →  turn_end  →  one gathered sendmsg per connection, in chunks
+//! ```
+//!
+//! What holds:
+//! * A reader's read is never cancelled and never under a timeout (tokio-uring would lose the bytes); a
+//!   connection is ended by `shutdown(2)`, which ends its read.
+//! * Everything queued for a connection in a turn leaves in one `sendmsg(2)` made directly on the socket;
+//!   only what the socket does not take waits for it, one operation in flight per connection.
+//! * Bytes of one connection keep their order. Nothing is promised between connections.
+//! * A handler is called by one thread, never from within itself.
+//!
+//! Not here: what the bytes mean, probes, listening (see [`crate::net`]), TLS.
+
+mod connection;
+mod driver;
+mod handler;
+mod output;
+mod probe;
+mod reader;
+mod start;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod worker;
+mod writer;
+
+pub use driver::Driver;
+pub use handler::{Closed, ConnId, ConnMeta, Handler, Outgoing, Transport};
+pub use probe::{IoChoice, RingRefused, probe_ring};
+pub use start::{Config, WorkerHandle, Workers, default_threads, run};

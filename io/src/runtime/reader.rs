@@ -1,0 +1,252 @@
+//! The one task of a connection that reads, under either driver, until the connection ends.
+
+use super::connection::{Phase, Reading};
+use super::handler::{Closed, ConnId, Handler};
+use super::stream::Stream;
+use super::worker::{Port, Worker, WorkerCell};
+use crate::limits::{READ_BUSY_BYTES, READ_IDLE_BYTES, READ_KEEP_BYTES, READS_PER_POLL};
+use rustix::buffer::spare_capacity;
+use rustix::net::{RecvFlags, recv};
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::task::Poll;
+use tokio::io::unix::AsyncFd;
+use tokio::task::spawn_local;
+use tokio_uring::buf::BoundedBuf;
+
+pub(super) fn spawn<H: Handler>(cell: WorkerCell<H>, conn: ConnId, stream: Rc<Stream>) {
+    match &*stream {
+        Stream::Ready(_) => drop(spawn_local(read_when_ready(cell, conn, stream))),
+        Stream::Ring(_) => drop(spawn_local(read_posted(cell, conn, stream))),
+    }
+}
+
+/// What a reader does next.
+enum Next {
+    Read,
+    /// Reading went on after a pause, and bytes were left.
+    Deliver,
+    End,
+}
+
+/// Waits while reading is paused.
+async fn allowed<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, has_rest: bool) -> Next {
+    poll_fn(|context| {
+        let mut worker = cell.borrow_mut();
+        let Some(connection) = worker.port.connections.get_mut(conn) else {
+            return Poll::Ready(Next::End);
+        };
+        match (&connection.phase, &mut connection.reading) {
+            (Phase::Open, Reading::Paused(waker)) => {
+                *waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+            (Phase::Open, reading @ Reading::Resumed) => {
+                *reading = Reading::Allowed;
+                Poll::Ready(if has_rest { Next::Deliver } else { Next::Read })
+            }
+            // An ending socket is shut down at the turn's end at the latest; the read then ends at once.
+            (Phase::Open, Reading::Allowed) | (Phase::Ending(_), _) => Poll::Ready(Next::Read),
+        }
+    })
+    .await
+}
+
+/// Tells the handler of new bytes. If reading was paused since the read was posted, they stay for later; on a
+/// connection that is ending they are dropped.
+fn deliver<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, buffer: &mut Vec<u8>) {
+    let mut worker = cell.borrow_mut();
+    let Worker { handler, port } = &mut *worker;
+    match port
+        .connections
+        .get(conn)
+        .map(|connection| (&connection.phase, &connection.reading))
+    {
+        Some((Phase::Open, Reading::Paused(_))) => {}
+        Some((Phase::Open, Reading::Allowed | Reading::Resumed)) => {
+            handler.received(port, conn, buffer);
+            port.open_turn();
+        }
+        Some((Phase::Ending(_), _)) | None => buffer.clear(),
+    }
+}
+
+/// The connection's end: the handler is told, then it is gone.
+fn finish<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, seen: Closed) {
+    let mut worker = cell.borrow_mut();
+    let Worker { handler, port } = &mut *worker;
+    let Some(connection) = port.connections.get_mut(conn) else {
+        return;
+    };
+    let reason = match std::mem::replace(&mut connection.phase, Phase::Ending(Closed::Local)) {
+        Phase::Ending(reason) => reason,
+        Phase::Open => seen,
+    };
+    if matches!(reason, Closed::Peer) {
+        port.send_rest(conn);
+    }
+    handler.closed(port, conn, reason);
+    port.remove(conn);
+    port.open_turn();
+}
+
+async fn read_when_ready<H: Handler>(cell: WorkerCell<H>, conn: ConnId, stream: Rc<Stream>) {
+    let Stream::Ready(socket) = &*stream else {
+        unreachable!("spawn looked")
+    };
+    let mut buffer = Vec::new();
+    let mut full_reads = 0;
+    let reason = loop {
+        match allowed(&cell, conn, !buffer.is_empty()).await {
+            Next::End => return,
+            Next::Deliver => {
+                deliver(&cell, conn, &mut buffer);
+                settle(&mut cell.borrow_mut().port, &mut buffer);
+                continue;
+            }
+            Next::Read => {}
+        }
+        match receive(&cell, socket, &mut buffer).await {
+            Err(error) => break Closed::Failed(error),
+            Ok(Received::End) => break Closed::Peer,
+            Ok(Received::Bytes { filled }) => {
+                deliver(&cell, conn, &mut buffer);
+                settle(&mut cell.borrow_mut().port, &mut buffer);
+                full_reads = if filled { full_reads + 1 } else { 0 };
+                if full_reads == READS_PER_POLL {
+                    full_reads = 0;
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+    };
+    finish(&cell, conn, reason);
+}
+
+enum Received {
+    Bytes {
+        /// The space was used up, so that there is probably more.
+        filled: bool,
+    },
+    End,
+}
+
+/// Waits for the socket and reads once, behind what `buffer` holds. An idle connection has no buffer.
+async fn receive<H: Handler>(
+    cell: &WorkerCell<H>,
+    socket: &AsyncFd<OwnedFd>,
+    buffer: &mut Vec<u8>,
+) -> io::Result<Received> {
+    loop {
+        let mut ready = socket.readable().await?;
+        if buffer.capacity() == 0
+            && let Some(pooled) = cell.borrow_mut().port.read_pool.pop()
+        {
+            *buffer = pooled;
+        }
+        make_room(buffer);
+        let space = buffer.capacity() - buffer.len();
+        match recv(socket.get_ref(), spare_capacity(buffer), RecvFlags::DONTWAIT) {
+            Ok((0, _)) => return Ok(Received::End),
+            Ok((count, _)) => {
+                let filled = count == space;
+                // A stream socket that gave less than asked is empty until the next event.
+                if !filled {
+                    ready.clear_ready();
+                }
+                return Ok(Received::Bytes { filled });
+            }
+            Err(rustix::io::Errno::AGAIN) => {
+                ready.clear_ready();
+                settle(&mut cell.borrow_mut().port, buffer);
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Makes room for a busy read behind what is there; doubles when a message is larger.
+fn make_room(buffer: &mut Vec<u8>) {
+    if buffer.capacity() - buffer.len() < READ_BUSY_BYTES / 2 {
+        buffer.reserve(READ_BUSY_BYTES);
+    }
+}
+
+/// Gives back what a buffer holds beyond its need: an empty one goes to the pool or is freed, the few bytes of a
+/// message that has only begun move into a small one.
+fn settle(port: &mut Port, buffer: &mut Vec<u8>) {
+    let capacity = buffer.capacity();
+    if buffer.is_empty() {
+        let empty = std::mem::take(buffer);
+        if capacity == READ_BUSY_BYTES {
+            port.keep_buffer(empty);
+        }
+    } else if buffer.len() <= READ_IDLE_BYTES && capacity >= READ_BUSY_BYTES {
+        let rest = buffer.as_slice().to_vec();
+        let large = std::mem::replace(buffer, rest);
+        if capacity == READ_BUSY_BYTES {
+            port.keep_buffer(large);
+        }
+    } else if capacity > READ_KEEP_BYTES && buffer.len() < capacity / 4 {
+        buffer.shrink_to(buffer.len() + READ_BUSY_BYTES);
+    }
+}
+
+async fn read_posted<H: Handler>(cell: WorkerCell<H>, conn: ConnId, stream: Rc<Stream>) {
+    let Stream::Ring(socket) = &*stream else {
+        unreachable!("spawn looked")
+    };
+    let mut buffer = Vec::with_capacity(READ_IDLE_BYTES);
+    let reason = loop {
+        match allowed(&cell, conn, !buffer.is_empty()).await {
+            Next::End => return,
+            Next::Deliver => {
+                deliver(&cell, conn, &mut buffer);
+                fit(&mut cell.borrow_mut().port, &mut buffer, false);
+                continue;
+            }
+            Next::Read => {}
+        }
+        let begin = buffer.len();
+        let space = buffer.capacity() - begin;
+        assert!(space > 0, "a read needs room");
+        let (result, slice) = socket.read(buffer.slice(begin..)).await;
+        buffer = slice.into_inner();
+        match result {
+            Ok(0) => break Closed::Peer,
+            Ok(count) => {
+                deliver(&cell, conn, &mut buffer);
+                fit(&mut cell.borrow_mut().port, &mut buffer, count == space);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => break Closed::Failed(error),
+        }
+    };
+    finish(&cell, conn, reason);
+}
+
+/// Gives the next posted read its buffer: small when the connection is idle, large after a read that filled
+/// all there was, and more when a message is longer than that.
+fn fit(port: &mut Port, buffer: &mut Vec<u8>, filled: bool) {
+    let capacity = buffer.capacity();
+    if buffer.is_empty() {
+        if filled && capacity < READ_BUSY_BYTES {
+            *buffer = port
+                .read_pool
+                .pop()
+                .unwrap_or_else(|| Vec::with_capacity(READ_BUSY_BYTES));
+        } else if capacity > READ_KEEP_BYTES || (!filled && capacity > READ_IDLE_BYTES) || capacity == 0 {
+            let large = std::mem::replace(buffer, Vec::with_capacity(READ_IDLE_BYTES));
+            if capacity == READ_BUSY_BYTES {
+                port.keep_buffer(large);
+            }
+        }
+    } else if filled || capacity == buffer.len() {
+        make_room(buffer);
+    } else if capacity > READ_KEEP_BYTES && buffer.len() < capacity / 4 {
+        buffer.shrink_to(buffer.len() + READ_BUSY_BYTES);
+    }
+}

@@ -1,0 +1,77 @@
+//! Sends the rest for a connection whose socket was full, until nothing is queued for it. There is at most one
+//! such task per connection, and while it lives nobody else sends.
+
+use super::connection::Phase;
+use super::handler::{ConnId, Handler, Outgoing};
+use super::stream::Stream;
+use super::worker::{Worker, WorkerCell};
+use crate::limits::RING_WRITE_SLICES;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use tokio::io::unix::AsyncFd;
+use tokio::task::spawn_local;
+
+pub(super) fn spawn<H: Handler>(cell: WorkerCell<H>, conn: ConnId, stream: Rc<Stream>) {
+    drop(spawn_local(async move {
+        match &*stream {
+            Stream::Ready(socket) => write_when_ready(&cell, conn, socket).await,
+            Stream::Ring(socket) => write_posted(&cell, conn, socket).await,
+        }
+    }));
+}
+
+/// The queue is empty: says so, unless the connection is ending.
+fn drained<H: Handler>(worker: &mut Worker<H>, conn: ConnId) {
+    let Worker { handler, port } = worker;
+    let Some(connection) = port.connections.get_mut(conn) else {
+        return;
+    };
+    connection.writer_waits = false;
+    if let Phase::Open = connection.phase {
+        handler.drained(port, conn);
+        port.open_turn();
+    }
+}
+
+async fn write_when_ready<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, socket: &AsyncFd<OwnedFd>) {
+    loop {
+        let Ok(mut ready) = socket.writable().await else {
+            return;
+        };
+        let mut worker = cell.borrow_mut();
+        match worker.port.send_some(conn) {
+            Ok(true) => return drained(&mut worker, conn),
+            Ok(false) => {}
+            Err(_would_block) => ready.clear_ready(),
+        }
+    }
+}
+
+async fn write_posted<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, socket: &tokio_uring::net::TcpStream) {
+    loop {
+        let slices = {
+            let mut worker = cell.borrow_mut();
+            let Some(connection) = worker.port.connections.get_mut(conn) else {
+                return;
+            };
+            if connection.output.is_empty() {
+                return drained(&mut worker, conn);
+            }
+            connection.output.share_front(RING_WRITE_SLICES)
+        };
+        let (result, slices) = socket.writev(slices).await;
+        drop(slices);
+        let mut worker = cell.borrow_mut();
+        let backlog = worker.port.backlog(conn);
+        let Some(connection) = worker.port.connections.get_mut(conn) else {
+            return;
+        };
+        match result {
+            // A connection that ended meanwhile has dropped its queue.
+            Ok(sent) if backlog >= sent => connection.output.consume(sent),
+            Ok(_) => return,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return worker.port.fail(conn, error),
+        }
+    }
+}

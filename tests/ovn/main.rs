@@ -7,14 +7,29 @@
 mod host;
 mod site;
 
-use ovsdb_harness::Peer;
+use std::path::Path;
+
+use ovsdb_harness::server::create_database;
+use ovsdb_harness::{Peer, Scratch, schema};
 
 use crate::host::Host;
 use crate::site::Site;
 
 #[test]
 fn two_hosts_ping_through_a_logical_switch() {
-    let mut site = Site::start(Peer::under_test());
+    ping_through_a_logical_switch(&schema::installed(schema::OVN_SOUTHBOUND));
+}
+
+/// The schema that `--quickstart` falls back to is one that OVN's own programs accept.
+#[test]
+fn ovn_runs_on_the_embedded_southbound_schema() {
+    ping_through_a_logical_switch(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/quickstart/southbound.ovsschema"),
+    );
+}
+
+fn ping_through_a_logical_switch(southbound_schema: &Path) {
+    let mut site = Site::start(Peer::under_test(), southbound_schema);
 
     site.nbctl(&["ls-add", "sw0"]);
     for (port, addresses) in PORTS {

@@ -1,6 +1,7 @@
 //! One hypervisor and its central databases: three servers, ovn-northd, ovs-vswitchd with the userspace datapath and
 //! ovn-controller, all in one network namespace and one scratch directory.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -28,25 +29,20 @@ pub(crate) struct Site {
 
 impl Site {
     /// Starts all of it on servers of `peer`, with the chassis `hv1` registered in the switch's database.
-    pub(crate) fn start(peer: Peer) -> Site {
+    pub(crate) fn start(peer: Peer, southbound_schema: &Path) -> Site {
         let network = Network::new();
         let scratch = Scratch::new();
         // ovs-vswitchd, ovs-vsctl and ovn-controller find the switch's database as OVS_RUNDIR/db.sock.
-        let start = |name: &str, schema_file: &str| {
-            let file = create_database(
-                peer,
-                &scratch,
-                &format!("{name}.db"),
-                &schema::installed(schema_file),
-            );
+        let start = |name: &str, schema_file: &Path| {
+            let file = create_database(peer, &scratch, &format!("{name}.db"), schema_file);
             ServerOptions::new(peer, name)
                 .database(&file)
                 .wrapper(network.wrapper())
                 .start(&scratch)
         };
-        let switch = start("db", schema::VSWITCH);
-        let northbound = start("nb", schema::OVN_NORTHBOUND);
-        let southbound = start("sb", schema::OVN_SOUTHBOUND);
+        let switch = start("db", &schema::installed(schema::VSWITCH));
+        let northbound = start("nb", &schema::installed(schema::OVN_NORTHBOUND));
+        let southbound = start("sb", southbound_schema);
         let (nb, sb) = (northbound.remote().target(), southbound.remote().target());
 
         let vsctl = |words: &[&str]| run_ok(scratch.command(packaged_program("ovs-vsctl")).args(words));

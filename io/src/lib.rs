@@ -1,5 +1,9 @@
 //! Everything that waits: worker threads on io_uring or epoll, listeners and outgoing connections, the control
 //! socket, the log, and what makes a process a daemon. It carries bytes; what requests mean is `engine`'s.
 
+pub mod daemon;
+pub mod dirs;
+pub mod errors;
 pub mod limits;
+pub mod net;
 pub mod runtime;

@@ -57,3 +57,14 @@ pub const WORKERS_DEFAULT_MAX: usize = 4;
 const _: () = assert!(FLUSH_CHUNK_OLDEST < FLUSH_CHUNK);
 const _: () = assert!(READ_IDLE_BYTES < READ_BUSY_BYTES && READ_BUSY_BYTES <= READ_KEEP_BYTES);
 const _: () = assert!(TICK_MS * 5 <= 1000);
+
+/// Connections that the kernel completes for a listener before we accept them. All clients of a large
+/// deployment come back within the same second when a server restarts; upstream's 64 makes them wait for
+/// retransmitted SYNs. The kernel lowers this to `net.core.somaxconn`.
+pub const LISTEN_BACKLOG: i32 = 4096;
+
+/// Connections accepted from one listener before others get a turn.
+pub const ACCEPT_BATCH: usize = 64;
+
+/// Milliseconds without accepting after the process ran out of descriptors; then it is tried again.
+pub const ACCEPT_PAUSE_MS: u64 = 200;

@@ -1,0 +1,3 @@
+//! What makes the process a daemon.
+
+pub mod cleanup;

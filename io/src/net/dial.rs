@@ -1,0 +1,240 @@
+//! An outgoing connection that is kept alive: made, handed to a worker, and made again after it ended.
+
+use super::listener::set_dscp;
+use super::reconnect::{Action, End, Reconnect, State};
+use super::remote::{Active, Host};
+use super::unix_socket::connect_unix;
+use crate::errors::strerror;
+use crate::runtime::{ConnMeta, Transport, Workers};
+use parking_lot::Mutex;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::TcpSocket;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::{AbortHandle, spawn_local};
+use tokio::time::{sleep, timeout};
+
+/// Tells a [`Dial`] that its connection has ended. Of any thread; told when the worker's handler learns of it.
+#[derive(Clone, Debug)]
+pub struct Ended(UnboundedSender<Event>);
+
+#[derive(Debug)]
+enum Event {
+    Ended { end: End, idle_ms: u64 },
+    BackoffMax(u64),
+}
+
+impl Ended {
+    /// The connection ended like this; the peer was last heard of `idle_ms` ago.
+    pub fn tell(&self, end: End, idle_ms: u64) {
+        if self.0.send(Event::Ended { end, idle_ms }).is_err() {
+            log::debug!(target: "reconnect", "a connection outlived its remote");
+        }
+    }
+}
+
+/// What is to be known of an outgoing connection (status of a Manager or Connection row).
+#[derive(Clone, Debug)]
+pub struct DialStatus {
+    pub state: State,
+    pub since_connect: Option<Duration>,
+    pub since_disconnect: Option<Duration>,
+    /// Text of the last error, if there was one.
+    pub last_error: Option<String>,
+}
+
+#[derive(Debug)]
+struct Known {
+    state: State,
+    connected: Option<Instant>,
+    disconnected: Option<Instant>,
+    last_error: Option<String>,
+}
+
+/// Keeps one outgoing connection. Dropping it stops that; a connection that is up stays with its worker.
+#[derive(Debug)]
+pub struct Dial {
+    task: AbortHandle,
+    events: UnboundedSender<Event>,
+    known: Arc<Mutex<Known>>,
+}
+
+impl Dial {
+    /// Starts connecting to `active`, written `target`; each connection is handed to the least loaded of
+    /// `workers` as one of `remote`. To be called on the control thread.
+    pub fn start(target: &str, active: Active, dscp: u8, workers: Workers, remote: u64) -> Dial {
+        let (events, inbox) = unbounded_channel();
+        let known = Arc::new(Mutex::new(Known {
+            state: State::Void,
+            connected: None,
+            disconnected: None,
+            last_error: None,
+        }));
+        let dialer = Dialer {
+            target: target.to_owned(),
+            active,
+            dscp,
+            workers,
+            remote,
+            known: Arc::clone(&known),
+            clock: Instant::now(),
+        };
+        let task = spawn_local(dialer.run(inbox)).abort_handle();
+        Dial { task, events, known }
+    }
+
+    /// By which the handler tells that the connection ended.
+    pub fn ended(&self) -> Ended {
+        Ended(self.events.clone())
+    }
+
+    /// The longest wait between attempts, in milliseconds (`max_backoff`); 0 is the default.
+    pub fn set_backoff_max(&self, backoff_max_ms: u64) {
+        if self.events.send(Event::BackoffMax(backoff_max_ms)).is_err() {
+            log::debug!(target: "reconnect", "the task of a remote has ended");
+        }
+    }
+
+    pub fn status(&self) -> DialStatus {
+        let known = self.known.lock();
+        DialStatus {
+            state: known.state,
+            since_connect: known.connected.map(|at| at.elapsed()),
+            since_disconnect: known.disconnected.map(|at| at.elapsed()),
+            last_error: known.last_error.clone(),
+        }
+    }
+}
+
+impl Drop for Dial {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Dialer {
+    target: String,
+    active: Active,
+    dscp: u8,
+    workers: Workers,
+    remote: u64,
+    known: Arc<Mutex<Known>>,
+    clock: Instant,
+}
+
+impl Dialer {
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.clock.elapsed().as_millis()).expect("a process lives less than 500 million years")
+    }
+
+    async fn run(self, mut inbox: UnboundedReceiver<Event>) {
+        let mut fsm = Reconnect::new(self.target.clone(), self.now_ms());
+        fsm.enable(self.now_ms());
+        loop {
+            self.known.lock().state = fsm.state();
+            match fsm.run(self.now_ms()) {
+                Action::Connect => {
+                    fsm.connecting(self.now_ms());
+                    self.known.lock().state = fsm.state();
+                    self.attempt(&mut fsm).await;
+                }
+                Action::Disconnect => self.ended(&mut fsm, &End::Dropped, 0),
+                Action::Wait(deadline_ms) => {
+                    let left_ms = deadline_ms.map(|deadline_ms| deadline_ms.saturating_sub(self.now_ms()));
+                    let event = match left_ms {
+                        // An event that is taken out is not lost: `recv` may be cancelled.
+                        Some(left_ms) => match timeout(Duration::from_millis(left_ms), inbox.recv()).await {
+                            Ok(event) => event,
+                            Err(_elapsed) => continue,
+                        },
+                        None => inbox.recv().await,
+                    };
+                    match event {
+                        Some(Event::Ended { end, idle_ms }) => self.ended(&mut fsm, &end, idle_ms),
+                        Some(Event::BackoffMax(backoff_max_ms)) => fsm.set_backoff_max(backoff_max_ms),
+                        None => return,
+                    }
+                }
+            }
+        }
+    }
+
+    /// One attempt, from `Connecting` to `Active` or `Backoff`.
+    async fn attempt(&self, fsm: &mut Reconnect) {
+        let result = match fsm.run(self.now_ms()) {
+            Action::Wait(Some(deadline_ms)) => {
+                let left = Duration::from_millis(deadline_ms.saturating_sub(self.now_ms()));
+                timeout(left, self.connect()).await
+            }
+            // The time was up before the attempt began.
+            Action::Wait(None) | Action::Connect | Action::Disconnect => {
+                return sleep(Duration::from_millis(1)).await;
+            }
+        };
+        match result {
+            Ok(Ok((socket, transport, peer))) => {
+                fsm.connected(self.now_ms());
+                {
+                    let mut known = self.known.lock();
+                    known.connected = Some(Instant::now());
+                    known.state = fsm.state();
+                }
+                let meta = ConnMeta {
+                    name: self.target.clone(),
+                    transport,
+                    peer,
+                    remote: self.remote,
+                };
+                self.workers.least_loaded().adopt(socket, meta);
+            }
+            Ok(Err(error)) => self.ended(fsm, &End::Error(error), 0),
+            Err(_elapsed) => self.ended(fsm, &End::Dropped, 0),
+        }
+    }
+
+    fn ended(&self, fsm: &mut Reconnect, end: &End, idle_ms: u64) {
+        let now_ms = self.now_ms();
+        let was_active = fsm.state() == State::Active;
+        fsm.disconnected(end, now_ms.saturating_sub(idle_ms), now_ms);
+        let mut known = self.known.lock();
+        if was_active {
+            known.disconnected = Some(Instant::now());
+        }
+        known.last_error = match end {
+            End::Error(error) => Some(strerror(error)),
+            End::Eof => Some("End of file".to_owned()),
+            End::Dropped if was_active => known.last_error.take(),
+            End::Dropped => Some(strerror(&io::Error::from_raw_os_error(libc::ETIMEDOUT))),
+        };
+        known.state = fsm.state();
+    }
+
+    async fn connect(&self) -> io::Result<(OwnedFd, Transport, Option<SocketAddr>)> {
+        let address = match &self.active {
+            Active::Tls(_) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::Unsupported,
+                    "TLS is not supported yet",
+                ));
+            }
+            Active::Unix(path) => return Ok((connect_unix(path)?, Transport::Unix, None)),
+            Active::Tcp(Host::Address(address)) => *address,
+            Active::Tcp(Host::Name(name, port)) => {
+                let mut found = tokio::net::lookup_host((name.as_str(), *port)).await?;
+                found
+                    .next()
+                    .ok_or_else(|| io::Error::from_raw_os_error(libc::EHOSTUNREACH))?
+            }
+        };
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        set_dscp(&socket, address, self.dscp)?;
+        let socket = TcpSocket::from_std_stream(socket.into());
+        let stream = socket.connect(address).await?.into_std()?;
+        Ok((stream.into(), Transport::Tcp, Some(address)))
+    }
+}

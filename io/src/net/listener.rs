@@ -1,0 +1,350 @@
+//! Sockets that listen for clients.
+
+use super::inherited::inherited_listener;
+use super::remote::{Passive, session_name};
+use super::unix_socket::bind_unix;
+use crate::daemon::cleanup;
+use crate::errors::strerror;
+use crate::limits::{ACCEPT_BATCH, ACCEPT_PAUSE_MS, LISTEN_BACKLOG};
+use crate::runtime::{ConnMeta, Transport, Workers};
+use rustix::io::Errno;
+use rustix::net::{Shutdown, SocketFlags, acceptfrom_with};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::io::unix::AsyncFd;
+use tokio::task::{AbortHandle, spawn_local};
+
+/// Number of the next unix client that has no name of its own.
+static NEXT_UNIX: AtomicU64 = AtomicU64::new(0);
+
+/// A socket that listens. Dropping it closes the socket and removes its file, if it has one.
+#[derive(Debug)]
+pub struct Listener {
+    socket: OwnedFd,
+    bound: Bound,
+}
+
+/// What a listener occupies beside its socket.
+#[derive(Debug)]
+struct Bound {
+    /// The remote as the operator wrote it, for the log.
+    target: String,
+    port: Option<u16>,
+    file: Option<PathBuf>,
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        if let Some(path) = &self.file {
+            cleanup::remove_file_now(path);
+        }
+    }
+}
+
+impl Listener {
+    /// Opens `passive`, which was written `target`, with the given DSCP (0 to 63) for its connections. Errors
+    /// have been logged as upstream does.
+    pub fn open(target: &str, passive: &Passive, dscp: u8) -> io::Result<Listener> {
+        match passive {
+            Passive::Tcp(address) => Listener::open_tcp(target, *address, dscp),
+            Passive::Tls(_) => {
+                log::error!(target: "stream_ssl", "{target}: TLS is not supported yet");
+                Err(io::Error::new(
+                    io::ErrorKind::Unsupported,
+                    "TLS is not supported yet",
+                ))
+            }
+            Passive::Unix(path) => Listener::open_unix(target, path.clone()),
+            Passive::Inherited(number) => {
+                let socket = inherited_listener(*number).inspect_err(|error| {
+                    log::error!(target: "stream_unix", "{target}: not a listening socket ({})", strerror(error));
+                })?;
+                rustix::io::ioctl_fionbio(&socket, true)?;
+                Ok(Listener {
+                    socket,
+                    bound: Bound {
+                        target: target.to_owned(),
+                        port: None,
+                        file: None,
+                    },
+                })
+            }
+        }
+    }
+
+    fn open_tcp(target: &str, address: SocketAddr, dscp: u8) -> io::Result<Listener> {
+        let suffix = target.split_once(':').map_or(target, |(_, suffix)| suffix);
+        let step = |what: &'static str| {
+            move |error: &io::Error| {
+                log::error!(target: "socket_util", "{suffix}: {what}: {}", strerror(error));
+            }
+        };
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
+            .inspect_err(step("socket"))?;
+        socket.set_nonblocking(true)?;
+        socket
+            .set_reuse_address(true)
+            .inspect_err(step("setsockopt(SO_REUSEADDR)"))?;
+        socket.bind(&address.into()).inspect_err(step("bind"))?;
+        set_dscp(&socket, address, dscp).inspect_err(step("set_dscp"))?;
+        socket.listen(LISTEN_BACKLOG).inspect_err(step("listen"))?;
+        let bound = socket.local_addr().inspect_err(step("getsockname"))?;
+        let port = bound.as_socket().map(|bound| bound.port());
+        if address.port() == 0
+            && let Some(port) = port
+        {
+            log::info!(target: "socket_util", "{suffix}: listening on port {port}");
+        }
+        let bound = Bound {
+            target: target.to_owned(),
+            port,
+            file: None,
+        };
+        Ok(Listener {
+            socket: socket.into(),
+            bound,
+        })
+    }
+
+    fn open_unix(target: &str, path: PathBuf) -> io::Result<Listener> {
+        let socket = bind_unix(&path).inspect_err(|error| {
+            log::error!(target: "stream_unix", "{}: binding failed: {}", path.display(), strerror(error));
+        })?;
+        cleanup::add_file(&path);
+        let bound = Bound {
+            target: target.to_owned(),
+            port: None,
+            file: Some(path),
+        };
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        if let Err(error) = rustix::net::listen(&socket, LISTEN_BACKLOG) {
+            log::error!(target: "stream_unix", "{target}: listen: {}", strerror(&error.into()));
+            return Err(error.into());
+        }
+        Ok(Listener { socket, bound })
+    }
+
+    /// The TCP port it listens on, also when the kernel chose it.
+    pub fn bound_port(&self) -> Option<u16> {
+        self.bound.port
+    }
+
+    /// Accepts for ever, handing each connection to the least loaded worker; `remote` is passed on with it.
+    /// To be called on the control thread.
+    #[allow(unsafe_code)]
+    pub fn serve(self, workers: Workers, remote: u64) -> io::Result<Serving> {
+        // SAFETY: an `OwnedFd` names the same open descriptor until it is dropped, and the `AsyncFd` owns it
+        // until then.
+        let socket = Rc::new(unsafe { AsyncFd::register(self.socket)? });
+        let target = self.bound.target.clone();
+        let task = spawn_local(accept_for_ever(Rc::clone(&socket), target, workers, remote));
+        Ok(Serving {
+            task: task.abort_handle(),
+            socket,
+            bound: self.bound,
+        })
+    }
+}
+
+/// A listener that is being served. Dropping it ends that at once, so that its address can be used again;
+/// connections that were accepted stay.
+#[derive(Debug)]
+pub struct Serving {
+    task: AbortHandle,
+    socket: Rc<AsyncFd<OwnedFd>>,
+    bound: Bound,
+}
+
+impl Serving {
+    /// As [`Listener::bound_port`].
+    pub fn bound_port(&self) -> Option<u16> {
+        self.bound.port
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // The task gives up its share of the socket only when it is scheduled next; a socket that is shut
+        // down does not listen any more.
+        if let Err(error) = rustix::net::shutdown(self.socket.get_ref(), Shutdown::Both) {
+            log::debug!(target: "socket_util", "{}: shutdown: {error}", self.bound.target);
+        }
+        self.task.abort();
+    }
+}
+
+async fn accept_for_ever(socket: Rc<AsyncFd<OwnedFd>>, target: String, workers: Workers, remote: u64) {
+    let mut out_of_descriptors = false;
+    loop {
+        let mut ready = match socket.readable().await {
+            Ok(ready) => ready,
+            Err(error) => return log::error!(target: "socket_util", "{target}: {}", strerror(&error)),
+        };
+        for _ in 0..ACCEPT_BATCH {
+            match accept(socket.get_ref(), remote) {
+                Ok((connection, meta)) => {
+                    if out_of_descriptors {
+                        out_of_descriptors = false;
+                        log::info!(target: "stream", "{target}: accepting connections again");
+                    }
+                    workers.least_loaded().adopt(connection, meta);
+                }
+                Err(Errno::AGAIN) => {
+                    ready.clear_ready();
+                    break;
+                }
+                // A client that has gone before we came is no reason to wait.
+                Err(Errno::INTR | Errno::CONNABORTED) => {}
+                Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
+                    if !out_of_descriptors {
+                        out_of_descriptors = true;
+                        log::warn!(
+                            target: "stream",
+                            "{target}: accept failed: {}; accepting no connections until some have ended",
+                            strerror(&error.into())
+                        );
+                    }
+                    tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
+                    break;
+                }
+                Err(error) => {
+                    log::warn!(target: "stream", "{target}: accept failed: {}", strerror(&error.into()));
+                    tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
+                    break;
+                }
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+fn accept(listener: &OwnedFd, remote: u64) -> rustix::io::Result<(OwnedFd, ConnMeta)> {
+    let (socket, peer) = acceptfrom_with(listener, SocketFlags::CLOEXEC)?;
+    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+    let (name, transport) = match peer {
+        Some(peer) => (session_name(peer), Transport::Tcp),
+        None => {
+            let number = NEXT_UNIX.fetch_add(1, Ordering::Relaxed);
+            (format!("unix#{number}"), Transport::Unix)
+        }
+    };
+    Ok((
+        socket,
+        ConnMeta {
+            name,
+            transport,
+            peer,
+            remote,
+        },
+    ))
+}
+
+/// Sets the DSCP of a socket's packets.
+pub(super) fn set_dscp(socket: &Socket, address: SocketAddr, dscp: u8) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    let field = u32::from(dscp) << 2;
+    if address.is_ipv4() {
+        socket.set_tos_v4(field)
+    } else {
+        socket.set_tclass_v6(field)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Remote;
+    use crate::runtime::{Closed, Config, ConnId, Driver, Handler, Outgoing, run};
+    use bytes::Bytes;
+    use std::io::Read;
+    use std::net::TcpStream;
+    use std::os::unix::net::UnixStream;
+
+    /// Tells each client its name.
+    struct Greeter;
+
+    impl Handler for Greeter {
+        fn opened(&mut self, io: &mut dyn Outgoing, conn: ConnId, meta: ConnMeta) {
+            io.send(conn, Bytes::from(format!("{} {}\n", meta.remote, meta.name)));
+            io.close(conn);
+        }
+        fn received(&mut self, _io: &mut dyn Outgoing, _conn: ConnId, _buffer: &mut Vec<u8>) {}
+        fn closed(&mut self, _io: &mut dyn Outgoing, _conn: ConnId, _reason: Closed) {}
+        fn drained(&mut self, _io: &mut dyn Outgoing, _conn: ConnId) {}
+        fn woken(&mut self, _io: &mut dyn Outgoing) {}
+        fn tick(&mut self, _io: &mut dyn Outgoing, _now_ms: u64) {}
+        fn turn_end(&mut self, _io: &mut dyn Outgoing) {}
+    }
+
+    fn open(target: &str) -> io::Result<Listener> {
+        let Ok(Remote::Passive(passive)) = target.parse() else {
+            panic!("{target}")
+        };
+        Listener::open(target, &passive, 48)
+    }
+
+    fn read_all(mut client: impl Read) -> String {
+        let mut text = String::new();
+        client.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn clients_are_accepted_and_the_address_is_free_again_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("db.sock");
+        let config = Config {
+            threads: 2,
+            driver: Driver::Epoll,
+        };
+        run(
+            &config,
+            |_, _| Greeter,
+            |workers| async move {
+                let first = open("ptcp:0:127.0.0.1")
+                    .unwrap()
+                    .serve(workers.clone(), 7)
+                    .unwrap();
+                let port = first.bound_port().unwrap();
+                let target = format!("ptcp:{port}:127.0.0.1");
+                assert_eq!(open(&target).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+                let client = move || {
+                    for _ in 0..200 {
+                        let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                        let expected = format!("7 tcp:{}\n", client.local_addr().unwrap());
+                        assert_eq!(read_all(client), expected);
+                    }
+                };
+                tokio::task::spawn_blocking(client).await.unwrap();
+                drop(first);
+                let _second = open(&target).unwrap().serve(workers.clone(), 8).unwrap();
+
+                let punix = format!("punix:{}", path.display());
+                let third = open(&punix).unwrap().serve(workers.clone(), 9).unwrap();
+                drop(third);
+                assert!(!path.exists());
+                let _fourth = open(&punix).unwrap().serve(workers, 10).unwrap();
+                let client = move || {
+                    let greeting = read_all(UnixStream::connect(path).unwrap());
+                    assert!(greeting.starts_with("10 unix#"), "{greeting}");
+                };
+                tokio::task::spawn_blocking(client).await.unwrap();
+            },
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn tls_is_refused_clearly() {
+        assert_eq!(
+            open("pssl:0:127.0.0.1").unwrap_err().to_string(),
+            "TLS is not supported yet"
+        );
+    }
+}

@@ -1,0 +1,21 @@
+//! Remotes: their notation, the sockets that listen for clients, and the connections that we make ourselves.
+//!
+//! A listener accepts in batches on the control thread and hands each connection to the worker that has the
+//! fewest. A [`Dial`] keeps one outgoing connection alive, following the state machine in [`reconnect`]. The
+//! bytes of all of them belong to [`crate::runtime`].
+
+mod descriptors;
+mod dial;
+mod inactivity;
+mod inherited;
+mod listener;
+pub mod reconnect;
+mod remote;
+mod unix_socket;
+
+pub use descriptors::raise_descriptor_limit;
+pub use dial::{Dial, DialStatus, Ended};
+pub use inactivity::{Inactivity, PROBE_INTERVAL_DEFAULT_MS, Verdict};
+pub use listener::{Listener, Serving};
+pub use remote::{Active, Column, Host, Passive, Remote, RemoteError};
+pub use unix_socket::{bind_unix, connect_unix};

@@ -1,0 +1,35 @@
+//! The bounds of this crate, each with its reason.
+
+/// A header line has fewer bytes than this, its line feed included; upstream reads it into a buffer of
+/// this size (`log.c`). A longer line is not a header.
+pub const HEADER_BYTES_MAX: usize = 128;
+
+/// How much of a file is read ahead while records are looked for. Larger bodies are read at once, into
+/// their own buffer.
+pub const READ_WINDOW_BYTES: usize = 256 * 1024;
+
+/// Upstream reads bodies in pieces of C's `BUFSIZ` and names what was left before the piece that failed;
+/// our message names the same number.
+pub const UPSTREAM_READ_BYTES: u64 = 8192;
+
+/// A body of at least this size is written from where it is; smaller ones are gathered with their headers
+/// into one write, where copying costs less than another system call.
+pub const DIRECT_WRITE_BYTES_MIN: usize = 256 * 1024;
+
+/// The gathering buffer is given back when it has grown beyond this.
+pub const GATHER_BYTES_KEPT: usize = 1024 * 1024;
+
+/// Bytes hashed while a damaged file is searched for intact records, as a multiple of what is left of the
+/// file. Real files need 1; a file made to look like nothing but headers would need its square. When it
+/// is used up the search counts as having found something: the file is refused.
+pub const SEARCH_HASH_FACTOR_MAX: u64 = 16;
+
+/// Names tried for the file that keeps a cut tail; more tails at one offset than this are an operator's
+/// matter, and the write that wanted to cut is refused.
+pub const KEPT_TAILS_MAX: u32 = 100;
+
+/// Symbolic links followed in the last component of a path, as in upstream's `follow_symlinks`.
+pub const SYMLINKS_MAX: u32 = 10;
+
+const _: () = assert!(READ_WINDOW_BYTES >= HEADER_BYTES_MAX);
+const _: () = assert!(DIRECT_WRITE_BYTES_MIN <= GATHER_BYTES_KEPT);

@@ -1,0 +1,192 @@
+//! Appends groups of records, and makes them durable.
+
+use std::io;
+
+use super::{Place, Tail};
+use crate::disk::{self, DiskFile, Lock};
+use crate::error::{Error, Result};
+use crate::record::{Encoder, Entry, Magic};
+
+/// The writing end of an open database file. Between calls the file holds good records up to
+/// [`Writer::end`], and beyond it only what a state below says.
+pub struct Writer {
+    pub(crate) place: Place,
+    pub(crate) file: Box<dyn DiskFile>,
+    /// Held as long as the writer lives; `None` while the file is being created.
+    lock: Option<Box<dyn Lock>>,
+    state: State,
+    encoder: Encoder,
+    growth: Growth,
+    /// Records up to here survive a power cut; `≤ growth.bytes`.
+    durable: u64,
+}
+
+enum State {
+    /// A torn tail lies behind the end. The first append cuts it. → Ready, Torn, Broken
+    Torn(Tail),
+    /// The file ends at the end. → Ready, Failing, Broken
+    Ready,
+    /// The same, but the last append failed; this has been logged. → Ready, Failing, Broken
+    Failing,
+    /// A sync or a truncation failed, so what the file holds is not known. Reopening is the way out.
+    Broken(Error),
+}
+
+/// How far a log has grown: what the decision to compact rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// Records since the base.
+    pub records: u64,
+    /// Bytes of good records, `≥ base`.
+    pub bytes: u64,
+    /// Bytes right after the last compaction; of a file just opened, the end of its second record.
+    pub base: u64,
+}
+
+impl Writer {
+    pub(super) fn empty(place: Place, file: Box<dyn DiskFile>) -> Writer {
+        Writer::opened(
+            place,
+            file,
+            Growth {
+                records: 0,
+                bytes: 0,
+                base: 0,
+            },
+            None,
+        )
+    }
+
+    /// A writer on a `file` that is synced, and whose good records end at `growth.bytes`.
+    pub(super) fn opened(
+        place: Place,
+        file: Box<dyn DiskFile>,
+        growth: Growth,
+        tail: Option<Tail>,
+    ) -> Writer {
+        let state = tail.map_or(State::Ready, State::Torn);
+        let durable = growth.bytes;
+        Writer {
+            place,
+            file,
+            lock: None,
+            state,
+            encoder: Encoder::default(),
+            growth,
+            durable,
+        }
+    }
+
+    pub(super) fn holding(mut self, lock: Box<dyn Lock>) -> Writer {
+        self.lock = Some(lock);
+        self
+    }
+
+    /// Appends a group, all of it or nothing. It is durable only after [`Writer::sync`]. After an error the
+    /// file ends where it did, and the next append may well succeed (a full disk must not outlast the full
+    /// disk), unless [`Writer::broken`].
+    pub fn append(&mut self, records: &[Entry<'_>]) -> Result<()> {
+        match &self.state {
+            State::Ready | State::Failing => {}
+            State::Torn(tail) => {
+                let tail = tail.clone();
+                tail.cut(&self.place, &*self.file)?;
+                self.state = State::Ready;
+            }
+            State::Broken(error) => return Err(error.clone()),
+        }
+        let start = self.growth.bytes;
+        let mut end = start;
+        let file = &*self.file;
+        let written = self.encoder.encode(Magic::Standalone, records, |piece| {
+            disk::write_all_at(file, piece, end)?;
+            end += piece.len() as u64;
+            Ok(())
+        });
+        match written {
+            Ok(()) => {
+                self.growth.bytes = end;
+                self.growth.records += records.len() as u64;
+                self.state = State::Ready;
+                Ok(())
+            }
+            Err(error) => Err(self.write_failed(&error)),
+        }
+    }
+
+    /// Makes everything appended durable. A failure is final for this writer: after it the system may call
+    /// pages clean that never reached the disk, so a later success would prove nothing.
+    pub fn sync(&mut self) -> Result<()> {
+        if let State::Broken(error) = &self.state {
+            return Err(error.clone());
+        }
+        if self.durable == self.growth.bytes {
+            return Ok(());
+        }
+        match self.file.sync_data() {
+            Ok(()) => {
+                self.durable = self.growth.bytes;
+                Ok(())
+            }
+            Err(error) => {
+                Err(self.break_down(Error::io(&error, format!("{}: fsync failed", self.place.name))))
+            }
+        }
+    }
+
+    /// Where the next record will begin.
+    pub fn end(&self) -> u64 {
+        self.growth.bytes
+    }
+
+    /// Up to where records survive a power cut.
+    pub fn durable(&self) -> u64 {
+        self.durable
+    }
+
+    pub fn growth(&self) -> Growth {
+        self.growth
+    }
+
+    /// Why this writer refuses everything, if it does.
+    pub fn broken(&self) -> Option<&Error> {
+        match &self.state {
+            State::Broken(error) => Some(error),
+            State::Torn(_) | State::Ready | State::Failing => None,
+        }
+    }
+
+    /// The file's name as it was given.
+    pub fn name(&self) -> &str {
+        &self.place.name
+    }
+
+    /// Takes back a failed group. Logged when writing begins to fail, not for every group after that.
+    fn write_failed(&mut self, error: &io::Error) -> Error {
+        let name = &self.place.name;
+        let failed = Error::io(error, format!("{name}: write failed"));
+        if !matches!(self.state, State::Failing) {
+            let reason = failed.io_error().unwrap_or_else(|| error.to_string());
+            ::log::warn!(target: "ovsdb_log", "{}: write failed ({reason})", self.place.path.display());
+        }
+        match self.file.truncate(self.growth.bytes) {
+            Ok(()) => {
+                self.state = State::Failing;
+                failed
+            }
+            Err(error) => {
+                let details = format!("{name}: cannot truncate to length {}", self.growth.bytes);
+                self.break_down(Error::io(&error, details))
+            }
+        }
+    }
+
+    pub(crate) fn break_down(&mut self, error: Error) -> Error {
+        ::log::error!(
+            target: "ovsdb_log",
+            "{error}; nothing more is written to this database until it is reopened"
+        );
+        self.state = State::Broken(error.clone());
+        error
+    }
+}

@@ -1,0 +1,293 @@
+//! Streams a file's records, and looks for good ones where the stream has broken off.
+//!
+//! Memory is one window, and the body of the record at hand; a length that the file cannot hold allocates
+//! nothing.
+
+use std::io;
+
+use super::header::c_string;
+use super::{Digest, Hasher, Header, Magic};
+use crate::disk::{self, DiskFile};
+use crate::error::{Cause, Error, Kind, Result};
+use crate::limits::{HEADER_BYTES_MAX, READ_WINDOW_BYTES, SEARCH_HASH_FACTOR_MAX, UPSTREAM_READ_BYTES};
+
+/// A good record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Where its header begins.
+    pub offset: u64,
+    /// Where its body begins, `> offset`.
+    pub body_offset: u64,
+    pub body: Vec<u8>,
+    pub sha1: Digest,
+}
+
+impl Record {
+    /// Where the next record begins.
+    pub fn end(&self) -> u64 {
+        self.body_offset + self.body.len() as u64
+    }
+}
+
+/// What stands at an offset.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// The file ends here.
+    End,
+    Record(Record),
+    /// Not a good record, and upstream's words for why.
+    Bad(Error),
+}
+
+/// How much is intact behind damage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Intact {
+    Nothing,
+    /// `records` good ones of `bytes` bytes together, the first of them at `offset`.
+    Records {
+        offset: u64,
+        records: u64,
+        bytes: u64,
+    },
+    /// The search was given up; see [`SEARCH_HASH_FACTOR_MAX`].
+    Unknown,
+}
+
+/// Reads records of one kind of file through a window.
+pub(crate) struct Scanner {
+    file: Box<dyn DiskFile>,
+    /// The file's length when it was opened; nothing after it is looked at.
+    len: u64,
+    magic: Magic,
+    /// The name for messages.
+    name: String,
+    window: Vec<u8>,
+    /// The offset of the window's first byte.
+    window_start: u64,
+}
+
+impl Scanner {
+    pub(crate) fn new(file: Box<dyn DiskFile>, magic: Magic, name: String) -> io::Result<Scanner> {
+        let len = file.len()?;
+        Ok(Scanner {
+            file,
+            len,
+            magic,
+            name,
+            window: Vec::new(),
+            window_start: 0,
+        })
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub(crate) fn into_file(self) -> Box<dyn DiskFile> {
+        self.file
+    }
+
+    /// The record at `offset`. Its body is read whole: that is what the caller will parse.
+    pub(crate) fn record(&mut self, offset: u64) -> Result<Found> {
+        let magic = self.magic;
+        let line = match self.line(offset) {
+            Ok(line) => line,
+            Err(error) => return Err(self.read_failed(&error)),
+        };
+        if line.is_empty() {
+            return Ok(Found::End);
+        }
+        let Some(header) = Header::parse(line).filter(|header| header.magic == Some(magic)) else {
+            let shown = c_string(line);
+            let shown = String::from_utf8_lossy(shown.strip_suffix(b"\n").unwrap_or(shown)).into_owned();
+            let text = format!(
+                "{}: parse error at offset {offset} in header line \"{shown}\"",
+                self.name
+            );
+            return Ok(Found::Bad(Error::new(Kind::Syntax, text)));
+        };
+        let body_offset = offset + line.len() as u64;
+        if header.length > self.len - body_offset {
+            return Ok(Found::Bad(self.short_body(
+                body_offset,
+                header.length,
+                self.len - body_offset,
+            )));
+        }
+        let body = match self.body(body_offset, header.length) {
+            Ok(body) => body,
+            Err(error) => return Err(self.read_failed(&error)),
+        };
+        if body.len() as u64 != header.length {
+            return Ok(Found::Bad(self.short_body(
+                body_offset,
+                header.length,
+                body.len() as u64,
+            )));
+        }
+        let sha1 = Digest::of(&body);
+        if sha1 != header.sha1 {
+            let text = format!(
+                "{}: {} bytes starting at offset {body_offset} have SHA-1 hash {sha1} but should have hash {}",
+                self.name, header.length, header.sha1
+            );
+            return Ok(Found::Bad(Error::new(Kind::Syntax, text)));
+        }
+        Ok(Found::Record(Record {
+            offset,
+            body_offset,
+            body,
+            sha1,
+        }))
+    }
+
+    /// Looks for good records anywhere behind `from`, also where no record should begin: what was
+    /// damaged may be the very length that said where the next one does.
+    pub(crate) fn intact_after(&mut self, from: u64) -> Result<Intact> {
+        let mut budget = (self.len - from).saturating_mul(SEARCH_HASH_FACTOR_MAX);
+        let mut at = from + 1;
+        let mut first = None;
+        let mut records = 0;
+        let mut bytes = 0;
+        while at < self.len {
+            match self
+                .good(at, &mut budget)
+                .map_err(|error| self.read_failed(&error))?
+            {
+                Good::Until(end) => {
+                    first.get_or_insert(at);
+                    records += 1;
+                    bytes += end - at;
+                    at = end;
+                }
+                Good::NotBefore(next) => at = next,
+                Good::Unknown => return Ok(Intact::Unknown),
+            }
+        }
+        Ok(match first {
+            None => Intact::Nothing,
+            Some(offset) => Intact::Records {
+                offset,
+                records,
+                bytes,
+            },
+        })
+    }
+
+    /// Is there a good record at `at`? If not, where might the next one be?
+    fn good(&mut self, at: u64, budget: &mut u64) -> io::Result<Good> {
+        let magic = self.magic;
+        let window = self.window(at, HEADER_BYTES_MAX)?;
+        if window.first() != Some(&b'O') {
+            let skip = window
+                .iter()
+                .position(|&byte| byte == b'O')
+                .unwrap_or(window.len());
+            return Ok(Good::NotBefore(at + skip.max(1) as u64));
+        }
+        let line = first_line(window);
+        let Some(header) = Header::parse(line).filter(|header| header.magic == Some(magic)) else {
+            return Ok(Good::NotBefore(at + 1));
+        };
+        let body_offset = at + line.len() as u64;
+        if header.length > self.len - body_offset {
+            return Ok(Good::NotBefore(at + 1));
+        }
+        if header.length > *budget {
+            return Ok(Good::Unknown);
+        }
+        *budget -= header.length;
+        if self.hash(body_offset, header.length)? == Some(header.sha1) {
+            Ok(Good::Until(body_offset + header.length))
+        } else {
+            Ok(Good::NotBefore(at + 1))
+        }
+    }
+
+    /// The line at `offset` with its line feed, as C's `fgets` would give it; empty at the end.
+    fn line(&mut self, offset: u64) -> io::Result<&[u8]> {
+        Ok(first_line(self.window(offset, HEADER_BYTES_MAX)?))
+    }
+
+    /// `length` bytes at `offset`; fewer where the file has become shorter.
+    fn body(&mut self, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+        let length = usize::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        if length <= READ_WINDOW_BYTES {
+            return Ok(self.window(offset, length)?.to_vec());
+        }
+        let mut body = vec![0; length];
+        let got = disk::read_full_at(&*self.file, &mut body, offset)?;
+        body.truncate(got);
+        Ok(body)
+    }
+
+    /// The hash of `length` bytes at `offset`, in window-sized steps; `None` where the file is shorter.
+    fn hash(&mut self, offset: u64, length: u64) -> io::Result<Option<Digest>> {
+        let mut hasher = Hasher::default();
+        let mut done = 0;
+        while done < length {
+            let want = (length - done).min(READ_WINDOW_BYTES as u64) as usize;
+            let window = self.window(offset + done, want)?;
+            if window.is_empty() {
+                return Ok(None);
+            }
+            hasher.update(window);
+            done += window.len() as u64;
+        }
+        Ok(Some(hasher.finish()))
+    }
+
+    /// `want` bytes at `offset`, fewer only at the end of the file.
+    fn window(&mut self, offset: u64, want: usize) -> io::Result<&[u8]> {
+        assert!(want <= READ_WINDOW_BYTES);
+        let want = (want as u64).min(self.len.saturating_sub(offset)) as usize;
+        let held = self.window_start..self.window_start + self.window.len() as u64;
+        if !(held.contains(&offset) && offset + want as u64 <= held.end) && want > 0 {
+            let size = (self.len - offset).min(READ_WINDOW_BYTES as u64) as usize;
+            self.window.resize(size, 0);
+            let got = disk::read_full_at(&*self.file, &mut self.window, offset);
+            self.window.truncate(*got.as_ref().unwrap_or(&0));
+            self.window_start = offset;
+            got?;
+        }
+        let start = (offset - self.window_start).min(self.window.len() as u64) as usize;
+        let end = (start + want).min(self.window.len());
+        Ok(&self.window[start..end])
+    }
+
+    /// Upstream names the bytes that were left when its reading in pieces met the end.
+    fn short_body(&self, offset: u64, length: u64, held: u64) -> Error {
+        let left = length - held / UPSTREAM_READ_BYTES * UPSTREAM_READ_BYTES;
+        let details = format!(
+            "{}: error reading {left} bytes starting at offset {offset}",
+            self.name
+        );
+        Error {
+            kind: Kind::Io,
+            details,
+            cause: Cause::EndOfFile,
+        }
+    }
+
+    fn read_failed(&self, error: &io::Error) -> Error {
+        Error::io(error, format!("{}: read failed", self.name))
+    }
+}
+
+enum Good {
+    /// A good record ends here.
+    Until(u64),
+    /// None here; none before that offset either.
+    NotBefore(u64),
+    /// The search has used up its budget.
+    Unknown,
+}
+
+/// Up to and with the first line feed, at most what upstream's buffer holds.
+fn first_line(bytes: &[u8]) -> &[u8] {
+    let bytes = &bytes[..bytes.len().min(HEADER_BYTES_MAX - 1)];
+    match bytes.iter().position(|&byte| byte == b'\n') {
+        Some(at) => &bytes[..=at],
+        None => bytes,
+    }
+}

@@ -9,5 +9,20 @@
 //! Knows JSON and the *shape* of RFC 7047 §4 and §5 and of upstream's extensions. Knows no schema, no
 //! socket, no file, no clock.
 
+pub mod limits;
+
+pub mod frame;
+pub mod parse;
+pub mod strict;
 pub mod value;
 pub mod write;
+
+pub mod message;
+pub mod object;
+pub mod operation;
+pub mod request;
+
+mod grammar;
+mod number;
+mod simd;
+mod text;

@@ -17,7 +17,9 @@ pub enum Value<'a> {
 }
 
 /// Members in the order of the input, each name once (the last of equal names won).
-#[derive(Clone, Copy, Debug, PartialEq)]
+///
+/// A name that is not UTF-8 stands here with U+FFFD for what is wrong: no schema knows such a name.
+#[derive(Clone, Copy, Debug)]
 pub struct Object<'a> {
     members: &'a [(&'a str, Value<'a>)],
 }
@@ -39,6 +41,13 @@ impl<'a> Object<'a> {
         self.members
     }
 
+    /// The members sorted bytewise by name, as upstream prints and compares them.
+    pub fn sorted(&self) -> Vec<(&'a str, Value<'a>)> {
+        let mut members = self.members.to_vec();
+        members.sort_unstable_by_key(|(name, _)| *name);
+        members
+    }
+
     pub fn len(&self) -> usize {
         self.members.len()
     }
@@ -48,10 +57,26 @@ impl<'a> Object<'a> {
     }
 }
 
+/// Equality as in JSON: the order of the members does not count (upstream `json_equal`).
+impl PartialEq for Object<'_> {
+    fn eq(&self, other: &Object<'_>) -> bool {
+        self.len() == other.len() && (self.members == other.members || self.sorted() == other.sorted())
+    }
+}
+
 impl<'a> Value<'a> {
     pub fn as_str(&self) -> Option<&'a str> {
         match self {
             Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The bytes of a string, UTF-8 or not.
+    pub fn as_text_bytes(&self) -> Option<&'a [u8]> {
+        match self {
+            Value::String(text) => Some(text.as_bytes()),
+            Value::InvalidString(bytes) => Some(bytes),
             _ => None,
         }
     }

@@ -2,20 +2,39 @@
 //!
 //! A [`Datum`] is sorted, free of duplicates and within the cardinality of its column; equality is
 //! structural. Its type is not stored: the column's schema knows it.
+//!
+//! ```text
+//!  JSON ─► parse (checked against the column) ─► Datum ─► print ─► JSON, or text for people
+//!                                                 │ ▲
+//!                             diff, merge ────────┘ └──── apply_diff, merge
+//! ```
 
 pub mod atom;
+pub mod constraint;
+pub mod convert;
+pub mod diff;
+mod element;
+pub mod merge;
+pub mod parse;
+pub mod print;
 pub mod str;
+pub mod uuid_text;
 
 pub use atom::{Atom, Real};
+pub use convert::convert;
+pub use diff::{apply_diff, diff};
+pub use parse::{Shape, Symbols, parse, parse_atom, parse_relaxed, parse_shape, parse_unconstrained};
 pub use str::Str;
 
+use crate::schema::ColumnType;
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// Value of one column of one row: 24 bytes, small scalars inline, larger contents shared.
 ///
 /// A column without value type holds `One` when it has exactly one element and `Set` otherwise; a column
 /// with value type always holds `Map`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Datum {
     One(Atom),
     Set(Set),
@@ -25,13 +44,13 @@ pub enum Datum {
 const _: () = assert!(size_of::<Datum>() == 24);
 
 /// Zero, or two and more, distinct atoms of one type in ascending order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Set {
     atoms: Option<Arc<[Atom]>>,
 }
 
 /// Pairs with distinct keys in ascending order of key.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Map {
     pairs: Option<Arc<[(Atom, Atom)]>>,
 }
@@ -64,6 +83,18 @@ impl Datum {
         }
     }
 
+    /// What a column of this type holds when nothing is said: `n_min` default atoms or pairs (RFC 7047 §5.2.1).
+    pub fn default_of(ty: &ColumnType) -> Datum {
+        match (ty.n_min, &ty.value) {
+            (0, None) => Datum::EMPTY_SET,
+            (0, Some(_)) => Datum::EMPTY_MAP,
+            (_, None) => Datum::One(ty.key.atomic.default_atom()),
+            (_, Some(value)) => {
+                Datum::map_from_sorted(vec![(ty.key.atomic.default_atom(), value.atomic.default_atom())])
+            }
+        }
+    }
+
     /// Number of elements or pairs.
     pub fn len(&self) -> usize {
         match self {
@@ -85,6 +116,15 @@ impl Datum {
             Datum::Map(map) => (&[], map.as_slice()),
         };
         atoms.iter().chain(pairs.iter().map(|(key, _)| key))
+    }
+
+    /// The values of a map in the order of their keys; nothing for a set.
+    pub fn values(&self) -> impl Iterator<Item = &Atom> {
+        self.pairs().iter().map(|(_, value)| value)
+    }
+
+    pub fn is_map(&self) -> bool {
+        matches!(self, Datum::Map(_))
     }
 
     /// The pairs of a map, ascending by key; empty for anything else.
@@ -121,12 +161,42 @@ impl Datum {
             .map(|at| &pairs[at].1)
     }
 
+    /// True if both are one object in memory, which is decided without looking inside. False says nothing.
+    pub fn ptr_eq(&self, other: &Datum) -> bool {
+        match (self, other) {
+            (Datum::Set(a), Datum::Set(b)) => same_object(a.atoms.as_ref(), b.atoms.as_ref()),
+            (Datum::Map(a), Datum::Map(b)) => same_object(a.pairs.as_ref(), b.pairs.as_ref()),
+            _ => false,
+        }
+    }
+
     /// The uuid of a one-element uuid datum.
     pub fn as_uuid(&self) -> Option<uuid::Uuid> {
         match self {
             Datum::One(Atom::Uuid(uuid)) => Some(*uuid),
             _ => None,
         }
+    }
+}
+
+/// Upstream's order (`ovsdb_datum_compare_3way`), which `select` sorts by: number of elements, then keys,
+/// then values.
+impl Ord for Datum {
+    fn cmp(&self, other: &Datum) -> Ordering {
+        if let (Datum::One(a), Datum::One(b)) = (self, other) {
+            return a.cmp(b);
+        }
+        self.len()
+            .cmp(&other.len())
+            .then_with(|| self.keys().cmp(other.keys()))
+            .then_with(|| self.values().cmp(other.values()))
+            .then_with(|| self.is_map().cmp(&other.is_map()))
+    }
+}
+
+impl PartialOrd for Datum {
+    fn partial_cmp(&self, other: &Datum) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -139,5 +209,13 @@ impl Set {
 impl Map {
     pub fn as_slice(&self) -> &[(Atom, Atom)] {
         self.pairs.as_deref().unwrap_or(&[])
+    }
+}
+
+fn same_object<T>(a: Option<&Arc<[T]>>, b: Option<&Arc<[T]>>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+        (None, None) => true,
+        _ => false,
     }
 }

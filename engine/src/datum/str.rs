@@ -1,9 +1,10 @@
 //! The text of a string atom: immutable, shared, UTF-8 without NUL.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// Shared text. The representation is private so that short or recurring strings can be interned.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Str(Arc<str>);
 
 impl Str {
@@ -13,6 +14,22 @@ impl Str {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Bytewise, as `strcmp`; two handles of one text are equal without looking at it.
+impl Ord for Str {
+    fn cmp(&self, other: &Str) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return Ordering::Equal;
+        }
+        self.0.cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Str {
+    fn partial_cmp(&self, other: &Str) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

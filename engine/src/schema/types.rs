@@ -147,6 +147,49 @@ impl ColumnType {
         self.value.is_some()
     }
 
+    /// A scalar of `atomic` without constraints.
+    pub fn scalar(atomic: AtomicType) -> ColumnType {
+        ColumnType {
+            key: BaseType::new(atomic),
+            value: None,
+            n_min: 1,
+            n_max: 1,
+        }
+    }
+
+    /// True if the two types allow the same values; what their references point at may differ, which no
+    /// value tells.
+    pub fn same_values(&self, other: &ColumnType) -> bool {
+        let same_value_types = match (&self.value, &other.value) {
+            (None, None) => true,
+            (Some(a), Some(b)) => a.same_values(b),
+            _ => false,
+        };
+        (self.n_min, self.n_max) == (other.n_min, other.n_max)
+            && same_value_types
+            && self.key.same_values(&other.key)
+    }
+
+    /// The type in words, as error texts have it: `integer`, `set of up to 3 integers`,
+    /// `map of (string, uuid) pairs`.
+    pub fn english(&self) -> String {
+        if self.is_scalar() {
+            return self.key.atomic.name().to_owned();
+        }
+        let class = if self.is_map() { "map" } else { "set" };
+        let size = match (self.n_min, self.n_max) {
+            (0, u32::MAX) => " of".to_owned(),
+            (n_min, u32::MAX) => format!(" of {n_min} or more"),
+            (0, n_max) => format!(" of up to {n_max}"),
+            (n_min, n_max) => format!(" of {n_min} to {n_max}"),
+        };
+        let key = self.key.atomic.name();
+        match &self.value {
+            None => format!("{class}{size} {key}s"),
+            Some(value) => format!("{class}{size} ({key}, {}) pairs", value.atomic.name()),
+        }
+    }
+
     /// A set for the purposes of mutation and notation: no value and not a scalar.
     pub fn is_set(&self) -> bool {
         self.value.is_none() && !self.is_scalar()
@@ -177,6 +220,27 @@ impl AtomicType {
 }
 
 impl BaseType {
+    /// `atomic` without constraints.
+    pub const fn new(atomic: AtomicType) -> BaseType {
+        BaseType {
+            atomic,
+            enumeration: None,
+            integer_range: (i64::MIN, i64::MAX),
+            real_range: (f64::NEG_INFINITY, f64::INFINITY),
+            length_range: (0, u32::MAX),
+            reference: None,
+        }
+    }
+
+    /// True if both allow the same atoms, whatever they refer to.
+    pub fn same_values(&self, other: &BaseType) -> bool {
+        self.atomic == other.atomic
+            && self.enumeration == other.enumeration
+            && self.integer_range == other.integer_range
+            && self.real_range == other.real_range
+            && self.length_range == other.length_range
+    }
+
     pub fn strong_target(&self) -> Option<TableId> {
         self.reference
             .as_ref()

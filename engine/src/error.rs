@@ -2,6 +2,7 @@
 //!
 //! RFC 7047 §3.1 `<error>`; the tags and texts are upstream's.
 
+use ovsdb_wire::object::ParseError;
 use ovsdb_wire::value::Value;
 use ovsdb_wire::write;
 
@@ -119,6 +120,18 @@ impl OvsdbError {
             write::string(members.key("syntax"), text);
         }
         members.end();
+    }
+}
+
+/// A mistake of notation is a `syntax error`.
+impl From<Box<ParseError<'_>>> for Box<OvsdbError> {
+    fn from(error: Box<ParseError<'_>>) -> Box<OvsdbError> {
+        let ParseError { details, syntax } = *error;
+        let plain = OvsdbError::new(Tag::SyntaxError, details);
+        match syntax {
+            Some(value) => plain.about(&value),
+            None => plain,
+        }
     }
 }
 

@@ -23,9 +23,9 @@ fn two_hosts_ping_through_a_logical_switch() {
 /// The schema that `--quickstart` falls back to is one that OVN's own programs accept.
 #[test]
 fn ovn_runs_on_the_embedded_southbound_schema() {
-    ping_through_a_logical_switch(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/quickstart/southbound.ovsschema"),
-    );
+    let embedded = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/quickstart/southbound.ovsschema");
+    create_database(Peer::Packaged, &Scratch::new(), "sb.db", &embedded);
+    ping_through_a_logical_switch(&embedded);
 }
 
 fn ping_through_a_logical_switch(southbound_schema: &Path) {

@@ -165,11 +165,16 @@ impl Server {
 
     /// Runs a command of the control socket; `Err` is the server's error text.
     pub fn control(&self, method: &str, arguments: &[&str]) -> Result<String, String> {
-        match Client::unix(&self.control).call(method, json!(arguments)) {
+        match self.control_client().call(method, json!(arguments)) {
             Ok(Value::String(text)) => Ok(text),
             Err(Value::String(text)) => Err(text),
             other => panic!("a control command answers with a text, not {other:?}"),
         }
+    }
+
+    /// A new connection to its control socket, for commands whose answer may never come.
+    pub fn control_client(&self) -> Client {
+        Client::unix(&self.control)
     }
 
     /// Stops the server as an operator does, and checks that it ends well and in time.

@@ -171,12 +171,18 @@ impl Client {
 
     /// The next message whatever it is. `UnexpectedEof` when the server has closed, `TimedOut` after `limit`.
     pub fn next_message(&mut self, limit: Duration) -> io::Result<Value> {
+        let text = self.next_text(limit)?;
+        serde_json::from_slice(&text).map_err(io::Error::from)
+    }
+
+    /// The text of the next message, not parsed.
+    pub fn next_text(&mut self, limit: Duration) -> io::Result<Vec<u8>> {
         let deadline = Instant::now() + limit;
         loop {
             if let Some(end) = self.scanned.end_of_text(&self.unread) {
                 let text: Vec<u8> = self.unread.drain(..end).collect();
                 self.scanned = Scan::default();
-                return serde_json::from_slice(&text).map_err(io::Error::from);
+                return Ok(text);
             }
             let remaining = deadline.saturating_duration_since(Instant::now());
             if remaining.is_zero() {

@@ -1,0 +1,110 @@
+//! Clients that leave early, stop half way or never read.
+
+use std::collections::BTreeSet;
+
+use ovsdb_harness::{Client, wait};
+use serde_json::json;
+
+use crate::bystander::{Bystander, Scene, foreign_items, insertion};
+
+/// Requests that a vanishing client leaves behind.
+const ABANDONED: u64 = 50;
+/// Rows that a client is told of and does not read.
+const UNREAD_ROWS: u64 = 200;
+/// Size of each: together far above what socket buffers hold.
+const UNREAD_ROW_BYTES: usize = 100_000;
+
+/// A client that has said all it will say is served to the end or closed; it holds up nobody, and what it has sent
+/// whole is done.
+#[test]
+fn a_half_closed_client_is_let_go() {
+    let scene = Scene::new();
+    let mut bystander = Bystander::new(&scene.server);
+    for remote in [scene.server.tcp(), scene.server.remote()] {
+        let mut client = Client::connect(&remote);
+        client
+            .send_raw(insertion(1, "whole").to_string().as_bytes())
+            .expect("the server takes the bytes");
+        client
+            .send_raw(br#"{"id":2,"method":"echo","par"#)
+            .expect("the server takes the bytes");
+        client.close_sending_side();
+        client.expect_closed();
+        bystander.check();
+    }
+    assert_eq!(foreign_items(&mut scene.server.client()), 2);
+}
+
+#[test]
+fn clients_that_vanish_hold_up_nobody() {
+    let scene = Scene::new();
+    let mut bystander = Bystander::new(&scene.server);
+    for remote in [scene.server.tcp(), scene.server.remote()] {
+        for _ in 0..20 {
+            let mut client = Client::connect(&remote);
+            client
+                .call("lock", json!(["theirs"]))
+                .expect("locks can be asked for");
+            let wait = json!({"op": "wait", "table": "Item", "where": [["name", "==", "never"]], "until": "==",
+                "columns": ["name"], "rows": [{"name": "never"}]});
+            client.send("transact", json!(["Load", wait]));
+            client.send("monitor", json!(["Load", "m", {"Item": {}}]));
+            for id in 0..ABANDONED {
+                let request = insertion(1000 + id, "abandoned").to_string();
+                client
+                    .send_raw(request.as_bytes())
+                    .expect("the server takes the bytes");
+            }
+            // Dropped with replies unread: the peer of a TCP connection sees a reset.
+        }
+        bystander.check();
+    }
+    // What a client held is free again.
+    let mut heir = scene.server.client();
+    wait::until("the lock of the vanished", || {
+        let locked = heir
+            .call("lock", json!(["theirs"]))
+            .expect("locks can be asked for");
+        heir.call("unlock", json!(["theirs"]))
+            .expect("a lock can be given back");
+        (locked["locked"] == json!(true)).then_some(())
+    });
+    // Requests are executed whole or not at all.
+    assert!(foreign_items(&mut heir) as u64 <= 2 * 20 * ABANDONED);
+}
+
+/// A monitoring client that never reads costs the others nothing but memory.
+#[test]
+fn a_client_that_never_reads_holds_up_nobody() {
+    let scene = Scene::new();
+    let mut bystander = Bystander::new(&scene.server);
+    let mut deaf = Client::connect(&scene.server.tcp());
+    deaf.call("monitor", json!(["Load", "m", {"Item": {}}]))
+        .expect("the monitor is accepted");
+    let mut writer = scene.server.client();
+    let text = "x".repeat(UNREAD_ROW_BYTES);
+    for number in 0..UNREAD_ROWS {
+        let row = json!({"number": number, "name": text});
+        let inserted = writer.transact("Load", json!([{"op": "insert", "table": "Item", "row": row}]));
+        assert!(inserted[0].get("uuid").is_some(), "{inserted:?}");
+    }
+    let foreign = json!([{"op": "delete", "table": "Item", "where": [["name", "!=", "bystander"]]}]);
+    assert_eq!(writer.transact("Load", foreign)[0]["count"], json!(UNREAD_ROWS));
+    bystander.check();
+
+    // When it starts to listen it hears everything, merged or not: in the end there is the row of the bystander.
+    let mut held = BTreeSet::new();
+    let mut seen_last = false;
+    while !seen_last {
+        let update = deaf.notification(wait::DEADLINE).expect("the updates are kept");
+        for (uuid, change) in update["params"][1]["Item"].as_object().expect("rows of Item") {
+            if change.get("new").is_some() {
+                held.insert(uuid.clone());
+            } else {
+                held.remove(uuid);
+            }
+            seen_last |= change["new"]["name"] == "bystander";
+        }
+    }
+    assert_eq!(held.len(), 1);
+}

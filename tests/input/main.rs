@@ -1,0 +1,8 @@
+//! Bad input: whatever a client sends or an operator has on the disk, the answer is a clear error, other clients are
+//! served as before, and nothing is lost.
+
+mod bystander;
+mod clients;
+mod files;
+mod messages;
+mod requests;

@@ -19,6 +19,3 @@ pub mod mutation;
 pub mod schema;
 pub mod store;
 pub mod txn;
-
-#[cfg(test)]
-mod testing;

@@ -13,3 +13,19 @@ pub const HOT_INDEX_ROWS_MIN: usize = 256;
 
 /// Scans by equality on one column after which the column gets an index. One-off queries stay scans.
 pub const HOT_INDEX_SCANS_MIN: u32 = 8;
+
+/// Clauses of a monitor condition up to which it is evaluated for a row one by one; beyond, the row's
+/// values are looked up in the clauses' index, whose cost does not grow with the condition.
+pub const CONDITION_CLAUSES_EVALUATED_MAX: usize = 4;
+
+/// Bytes from which a piece of a message is shared rather than copied: below, copying costs less than
+/// a reference count, a segment in the gather list and its share of the kernel's work.
+pub const GATHER_BYTES_MIN: usize = 512;
+
+/// Bytes after which row updates of a notification round go to a new chunk of memory. A slow client that
+/// waits for one row holds on to one chunk, not to everything a large commit has written.
+pub const SLICE_CHUNK_BYTES: usize = 64 << 10;
+
+/// When one in so many specs has sessions to catch up, changed rows are looked up in the condition index
+/// once for all; below, they are matched with those specs one by one.
+pub const CATCH_UP_BY_ROW_SHARE: usize = 4;

@@ -219,6 +219,3 @@ fn same_object<T>(a: Option<&Arc<[T]>>, b: Option<&Arc<[T]>>) -> bool {
         _ => false,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,103 @@
+//! Changes a monitor's conditions and tells its client what that brings and takes away.
+
+use super::conditions::{Candidates, ConditionId};
+use super::gather::Gather;
+use super::heads::TAIL;
+use super::initial::{TableUpdates, each_row};
+use super::request::{self, Change};
+use super::shape::Outcome;
+use super::spec::{PartId, SpecId};
+use super::{MonitorId, Monitors, Sink};
+use crate::error::Result;
+use crate::store::{Row, View};
+use ovsdb_wire::value::Object;
+
+impl Monitors {
+    /// `monitor_cond_change`: sets new conditions, gives the monitor the id `monid` (JSON) and notifies its
+    /// client under it of the rows of `view` that match now and did not, and the other way round.
+    ///
+    /// The monitor must have been brought up to `view`, and its session must not lag. As upstream does it,
+    /// after an error the tables before the failing one keep their new conditions, without a notification,
+    /// and the id stays (reference: ovsdb/jsonrpc-server.c). A V1 monitor has no conditions: its tables are
+    /// checked and its id changes.
+    pub fn change(
+        &mut self,
+        id: MonitorId,
+        monid: &[u8],
+        requests: Object<'_>,
+        view: &View,
+        sink: &mut dyn Sink,
+    ) -> Result<()> {
+        let monitor = self.monitor(id);
+        debug_assert!(!monitor.is_lagging, "a session is caught up before its requests");
+        let (old_spec, version) = (monitor.spec, self.heads.get(monitor.head).version);
+        let mut change = Change::default();
+        let outcome = request::parse_change(
+            &self.schema,
+            version.notation(),
+            requests,
+            &|table| self.specs.has_table(old_spec, table),
+            &mut change,
+        );
+        let new_spec = self.specs.acquire_with(old_spec, &change.filters);
+        self.detach(id);
+        self.attach(id, new_spec);
+        if outcome.is_ok() {
+            let head = self.heads.acquire(version, monid);
+            let before = std::mem::replace(&mut self.monitor_mut(id).head, head);
+            self.heads.release(before);
+            self.tell_difference(id, old_spec, new_spec, view, sink);
+        }
+        self.specs.release_unused(old_spec);
+        outcome
+    }
+
+    /// Notifies of the rows that are in one of the specs, which differ in conditions only.
+    fn tell_difference(&self, id: MonitorId, old: SpecId, new: SpecId, view: &View, sink: &mut dyn Sink) {
+        if old == new {
+            return;
+        }
+        let monitor = self.monitor(id);
+        let mut body = Vec::new();
+        let mut updates = TableUpdates::begin(&mut body);
+        let parts = self.specs.parts_of(old).zip(self.specs.parts_of(new));
+        for ((old_part, old), (new_part, new)) in parts {
+            if old_part != new_part {
+                self.write_difference(new_part, old.condition, new.condition, view, &mut updates);
+            }
+        }
+        if !updates.end() {
+            return;
+        }
+        let mut message = Gather::default();
+        self.heads
+            .get(monitor.head)
+            .write(view.txn_id(), message.copied());
+        message.share(body.into());
+        message.copy(TAIL);
+        sink.notify(monitor.session, &message.finish());
+    }
+
+    fn write_difference(
+        &self,
+        part: PartId,
+        old: ConditionId,
+        new: ConditionId,
+        view: &View,
+        updates: &mut TableUpdates<'_>,
+    ) {
+        let part = self.specs.part(part);
+        let shape = self.specs.shape(part.shape);
+        let conditions = self.specs.conditions(part.table);
+        let table = view.table(part.table);
+        let candidates: Candidates = conditions.candidates_between(old, new, table);
+        each_row(table, candidates, &mut |row: &Row| match (
+            conditions.holds(old, row),
+            conditions.holds(new, row),
+        ) {
+            (false, true) => updates.row(self, shape, Outcome::Insert, None, Some(row)),
+            (true, false) => updates.row(self, shape, Outcome::Delete, Some(row), None),
+            _ => {}
+        });
+    }
+}

@@ -1,0 +1,285 @@
+//! Notifies monitors of changes that were published.
+//!
+//! ```text
+//!   changed rows ─match─► slices of parts ─join─► table bodies ─join─► spec bodies ─head, tail─► messages
+//!                         one per shape           one per distinct    one per distinct
+//!                         and outcome             list of slices      list of table bodies
+//! ```
+//!
+//! Matching goes row by row through the condition index, so that its cost is that of the parts that match
+//! ([`Monitors::publish`]); when few sessions catch up it goes part by part instead, so that the others
+//! cost nothing ([`Monitors::catch_up`]).
+
+use super::bodies::{Bodies, BodyId};
+use super::conditions::Match;
+use super::gather::Gather;
+use super::heads::{HeadId, TAIL};
+use super::row_update;
+use super::shape::Outcome;
+use super::slices::{SliceId, Slices};
+use super::spec::{PartId, SpecId};
+use super::{MonitorId, Monitors, Sink};
+use crate::ids::{SessionId, TableId};
+use crate::limits::{CATCH_UP_BY_ROW_SHARE, GATHER_BYTES_MIN};
+use crate::store::{NetChanges, RowChange};
+use bytes::Bytes;
+use hashbrown::HashMap;
+use uuid::Uuid;
+
+/// One table's part of a body.
+pub(super) type TableBodyId = BodyId;
+
+/// What a round has made so far.
+#[derive(Debug, Default)]
+struct Round {
+    slices: Slices,
+    /// Parts with slices pending, in order of first match.
+    parts: Vec<PartId>,
+    tables: Bodies<SliceId>,
+    specs: Bodies<TableBodyId>,
+    messages: HashMap<(HeadId, BodyId), Vec<Bytes>, foldhash::fast::RandomState>,
+    last_id: Uuid,
+}
+
+impl Monitors {
+    /// Notifies the monitors of all sessions that do not lag of the changes up to `last_id`.
+    pub fn publish(&mut self, changes: &NetChanges, last_id: Uuid, sink: &mut dyn Sink) {
+        if self.awake_count == 0 {
+            return;
+        }
+        let mut round = Round {
+            last_id,
+            ..Round::default()
+        };
+        self.match_rows(changes, &mut round);
+        round.slices.seal();
+        let mut touched = Vec::new();
+        for part_id in std::mem::take(&mut round.parts) {
+            let body = self.table_body(part_id, &mut round);
+            // Taken and put back, because specs are written while the list is read.
+            let specs = std::mem::take(&mut self.specs.part_mut(part_id).specs);
+            for spec_id in &specs {
+                let spec = self.specs.spec_mut(*spec_id);
+                if spec.awake_count > 0 {
+                    if spec.pending.is_empty() {
+                        touched.push(*spec_id);
+                    }
+                    spec.pending.push(body);
+                }
+            }
+            self.specs.part_mut(part_id).specs = specs;
+        }
+        for spec_id in touched {
+            let mut tables = std::mem::take(&mut self.specs.spec_mut(spec_id).pending);
+            let body = spec_body(&mut round, &tables);
+            tables.clear();
+            let spec = self.specs.spec_mut(spec_id);
+            spec.pending = tables;
+            for place in 0..spec.monitors.len() {
+                let monitor = self.specs.spec(spec_id).monitors[place];
+                if !self.monitor(monitor).is_lagging {
+                    self.notify(monitor, body, &mut round, sink);
+                }
+            }
+        }
+        self.count(&round);
+    }
+
+    /// Notifies every monitor of the given sessions, which may lag, once of all of `changes`.
+    ///
+    /// Sessions that have missed the same changes are best caught up by one call: they share what is made.
+    pub fn catch_up(
+        &mut self,
+        sessions: &[SessionId],
+        changes: &NetChanges,
+        last_id: Uuid,
+        sink: &mut dyn Sink,
+    ) {
+        let mut round = Round {
+            last_id,
+            ..Round::default()
+        };
+        let monitors: Vec<MonitorId> = sessions
+            .iter()
+            .flat_map(|session| self.monitors_of(*session))
+            .collect();
+        let mut specs: Vec<SpecId> = monitors.iter().map(|id| self.monitor(*id).spec).collect();
+        specs.sort_unstable();
+        specs.dedup();
+        let (_, _, specs_count) = self.specs.counts();
+        if specs.len() * CATCH_UP_BY_ROW_SHARE > specs_count {
+            self.match_rows(changes, &mut round);
+        } else {
+            self.match_parts(&specs, changes, &mut round);
+        }
+        round.slices.seal();
+        let mut tables = HashMap::<PartId, TableBodyId, foldhash::fast::RandomState>::default();
+        for part_id in std::mem::take(&mut round.parts) {
+            let body = self.table_body(part_id, &mut round);
+            tables.insert(part_id, body);
+        }
+        let mut bodies = HashMap::<SpecId, BodyId, foldhash::fast::RandomState>::default();
+        for spec_id in specs {
+            let parts = &self.specs.spec(spec_id).parts;
+            let list: Vec<TableBodyId> = parts
+                .iter()
+                .filter_map(|part| tables.get(part).copied())
+                .collect();
+            if !list.is_empty() {
+                bodies.insert(spec_id, spec_body(&mut round, &list));
+            }
+        }
+        for monitor in monitors {
+            if let Some(body) = bodies.get(&self.monitor(monitor).spec) {
+                self.notify(monitor, *body, &mut round, sink);
+            }
+        }
+        self.count(&round);
+    }
+
+    /// Collects the slices of all parts that the changes concern, row by row.
+    fn match_rows(&mut self, changes: &NetChanges, round: &mut Round) {
+        let mut matches: Vec<Match> = Vec::new();
+        for table in &changes.tables {
+            if self.specs.conditions(table.table).is_empty() {
+                continue;
+            }
+            for (row, change) in (0..).zip(&table.rows) {
+                matches.clear();
+                let conditions = self.specs.conditions_mut(table.table);
+                conditions.matching(change.old.as_ref(), change.new.as_ref(), &mut matches);
+                for found in &matches {
+                    let Some(outcome) = Outcome::of(found.had, found.has) else {
+                        continue;
+                    };
+                    let conditions = self.specs.conditions(table.table);
+                    for place in 0..conditions.parts(found.condition).len() {
+                        let part = self.specs.conditions(table.table).parts(found.condition)[place];
+                        self.add_slice(part, table.table, row, change, outcome, round);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Collects the slices of the parts of some specs, part by part.
+    fn match_parts(&mut self, specs: &[SpecId], changes: &NetChanges, round: &mut Round) {
+        let mut parts: Vec<(TableId, PartId)> = specs
+            .iter()
+            .flat_map(|spec| self.specs.parts_of(*spec))
+            .map(|(id, part)| (part.table, id))
+            .collect();
+        parts.sort_unstable();
+        parts.dedup();
+        for (table, part) in parts {
+            let condition = self.specs.part(part).condition;
+            for (row, change) in (0..).zip(changes.of_table(table)) {
+                let conditions = self.specs.conditions(table);
+                let had = change
+                    .old
+                    .as_ref()
+                    .is_some_and(|row| conditions.holds(condition, row));
+                let has = change
+                    .new
+                    .as_ref()
+                    .is_some_and(|row| conditions.holds(condition, row));
+                if let Some(outcome) = Outcome::of(had, has) {
+                    self.add_slice(part, table, row, change, outcome, round);
+                }
+            }
+        }
+    }
+
+    fn add_slice(
+        &mut self,
+        part_id: PartId,
+        table: TableId,
+        row: u32,
+        change: &RowChange,
+        outcome: Outcome,
+        round: &mut Round,
+    ) {
+        let shape_id = self.specs.part(part_id).shape;
+        let shape = self.specs.shape(shape_id);
+        let schema = self.schema.table(table);
+        let slice = round.slices.row((shape_id, row, outcome), |out| {
+            let (old, new) = (change.old.as_ref(), change.new.as_ref());
+            row_update::write(out, b",", shape, schema, outcome, old, new)
+        });
+        if let Some(slice) = slice {
+            let part = self.specs.part_mut(part_id);
+            if part.pending.is_empty() {
+                round.parts.push(part_id);
+            }
+            part.pending.push(slice);
+        }
+    }
+
+    /// Joins the pending slices of a part to `"TABLE":{…}`, and leaves none pending.
+    fn table_body(&mut self, part_id: PartId, round: &mut Round) -> TableBodyId {
+        let part = self.specs.part_mut(part_id);
+        let table = part.table;
+        let mut pending = std::mem::take(&mut part.pending);
+        let (tables, slices) = (&mut round.tables, &round.slices);
+        let opening = &self.openings[table.at()];
+        let body = tables.of_list(&pending, |gather| {
+            gather.copy(opening);
+            for (place, slice) in pending.iter().enumerate() {
+                // The first row has no comma before it.
+                let skip = usize::from(place == 0);
+                let text = slices.text(*slice);
+                if text.len() < GATHER_BYTES_MIN {
+                    gather.copy(&text[skip..]);
+                } else {
+                    gather.share(slices.share(*slice).slice(skip..));
+                }
+            }
+            gather.copy(b"}");
+        });
+        pending.clear();
+        self.specs.part_mut(part_id).pending = pending;
+        body
+    }
+
+    fn notify(&self, id: MonitorId, body: BodyId, round: &mut Round, sink: &mut dyn Sink) {
+        let monitor = self.monitor(id);
+        let head = monitor.head;
+        let message = |round: &Round| {
+            let mut gather = Gather::default();
+            self.heads.get(head).write(round.last_id, gather.copied());
+            for segment in round.specs.segments(body) {
+                gather.share(segment.clone());
+            }
+            gather.copy(TAIL);
+            gather.finish()
+        };
+        if !self.heads.is_shared(head) {
+            sink.notify(monitor.session, &message(round));
+        } else if let Some(known) = round.messages.get(&(head, body)) {
+            sink.notify(monitor.session, known);
+        } else {
+            let made = message(round);
+            sink.notify(monitor.session, &made);
+            round.messages.insert((head, body), made);
+        }
+    }
+
+    fn count(&mut self, round: &Round) {
+        self.rows_written += round.slices.len() as u64;
+        self.bodies_made += round.specs.len() as u64;
+    }
+}
+
+/// Joins table bodies to a whole `<table-updates>`.
+fn spec_body(round: &mut Round, tables: &[TableBodyId]) -> BodyId {
+    let (bodies, parts) = (&mut round.specs, &round.tables);
+    bodies.of_list(tables, |gather| {
+        for (place, table) in tables.iter().enumerate() {
+            gather.copy(if place == 0 { b"{" } else { b"," });
+            for segment in parts.segments(*table) {
+                gather.share(segment.clone());
+            }
+        }
+        gather.copy(b"}");
+    })
+}

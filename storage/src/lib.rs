@@ -15,6 +15,7 @@
 //! There is no thread and no clock here: every call runs to its end, and its caller decides when.
 //! Bodies are bytes: the JSON in them belongs to `wire`, its meaning to `engine`.
 
+pub mod compact;
 pub mod disk;
 pub mod error;
 pub mod limits;

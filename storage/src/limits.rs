@@ -19,10 +19,36 @@ pub const DIRECT_WRITE_BYTES_MIN: usize = 256 * 1024;
 /// The gathering buffer is given back when it has grown beyond this.
 pub const GATHER_BYTES_KEPT: usize = 1024 * 1024;
 
-/// Bytes hashed while a damaged file is searched for intact records, as a multiple of what is left of the
-/// file. Real files need 1; a file made to look like nothing but headers would need its square. When it
-/// is used up the search counts as having found something: the file is refused.
-pub const SEARCH_HASH_FACTOR_MAX: u64 = 16;
+/// Bytes hashed in vain while a damaged file is searched for intact records, as a multiple of what is left
+/// of the file. Real files need none; a file made to look like nothing but headers would need its square.
+/// When it is used up the search counts as having found something: the file is refused.
+pub const SEARCH_FACTOR_MAX: u64 = 16;
+
+/// So many more are free, for small files.
+pub const SEARCH_BYTES_MIN: u64 = 64 * 1024 * 1024;
+
+/// A replacement file is written and synced in steps of at most this: one sync of 300 MB stalls a
+/// neighbour's `fdatasync` for 82 ms. Also how much of the log one step of catching up copies.
+pub const STEP_BYTES_MAX: usize = 1024 * 1024;
+
+/// Upstream's schedule of compactions (`storage.c`, `log.c`): not before this after the last one, plus as
+/// much again at random, so that databases started together do not compact together.
+pub const COMPACT_AFTER_MS_MIN: u64 = 10 * 60 * 1000;
+
+/// After a failed compaction the next is tried this much sooner.
+pub const COMPACT_RETRY_DIVISOR: u64 = 10;
+
+/// From here on one record is reason enough.
+pub const COMPACT_AFTER_MS_MAX: u64 = 24 * 60 * 60 * 1000;
+
+/// Before that a log must have this many records since the last compaction,
+pub const COMPACT_RECORDS_MIN: u64 = 100;
+
+/// be larger than this,
+pub const COMPACT_BYTES_MIN: u64 = 10 * 1024 * 1024;
+
+/// and larger than this many times its size right after the last compaction.
+pub const COMPACT_GROWTH_MIN: u64 = 2;
 
 /// Names tried for the file that keeps a cut tail; more tails at one offset than this are an operator's
 /// matter, and the write that wanted to cut is refused.

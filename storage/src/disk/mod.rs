@@ -4,6 +4,8 @@
 //! records end, so what a failed write left behind can never come to lie in front of the next record, and
 //! Linux ignores the offset of `pwrite` on `O_APPEND` files, which the header of a replacement needs.
 
+pub mod faulty;
+pub mod memory;
 mod real;
 
 pub use real::RealDisk;
@@ -36,7 +38,7 @@ pub trait Disk: Send + Sync {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
 }
 
-/// An open file. Reads and writes may do less than asked; [`read_full_at`] and [`write_all_at`] go on.
+/// An open file. Reads and writes may do less than asked, as the system calls may.
 pub trait DiskFile: Send {
     fn len(&self) -> io::Result<u64>;
     fn is_empty(&self) -> io::Result<bool> {

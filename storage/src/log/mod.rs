@@ -29,7 +29,7 @@ mod writer;
 pub use create::create;
 pub use reader::{Access, Reader, identify};
 pub use tail::Tail;
-pub use writer::{Growth, Writer};
+pub use writer::{Growth, Mark, Writer};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

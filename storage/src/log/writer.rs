@@ -1,6 +1,7 @@
 //! Appends groups of records, and makes them durable.
 
 use std::io;
+use std::sync::Weak;
 
 use super::{Place, Tail};
 use crate::disk::{self, DiskFile, Lock};
@@ -19,6 +20,10 @@ pub struct Writer {
     growth: Growth,
     /// Records up to here survive a power cut; `≤ growth.bytes`.
     durable: u64,
+    /// Replacements adopted: offsets are of this life of the file.
+    pub(crate) life: u64,
+    /// Alive as long as a replacement of this file is.
+    pub(crate) replacing: Weak<()>,
 }
 
 enum State {
@@ -41,6 +46,16 @@ pub struct Growth {
     pub bytes: u64,
     /// Bytes right after the last compaction; of a file just opened, the end of its second record.
     pub base: u64,
+}
+
+/// A place in the log between two records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub(crate) offset: u64,
+    /// Records before it, counted like [`Growth::records`].
+    pub(crate) records: u64,
+    /// Of which life of the file it is a place.
+    pub(crate) life: u64,
 }
 
 impl Writer {
@@ -74,6 +89,8 @@ impl Writer {
             encoder: Encoder::default(),
             growth,
             durable,
+            life: 0,
+            replacing: Weak::new(),
         }
     }
 
@@ -86,17 +103,8 @@ impl Writer {
     /// file ends where it did, and the next append may well succeed (a full disk must not outlast the full
     /// disk), unless [`Writer::broken`].
     pub fn append(&mut self, records: &[Entry<'_>]) -> Result<()> {
-        match &self.state {
-            State::Ready | State::Failing => {}
-            State::Torn(tail) => {
-                let tail = tail.clone();
-                tail.cut(&self.place, &*self.file)?;
-                self.state = State::Ready;
-            }
-            State::Broken(error) => return Err(error.clone()),
-        }
-        let start = self.growth.bytes;
-        let mut end = start;
+        self.prepare()?;
+        let mut end = self.growth.bytes;
         let file = &*self.file;
         let written = self.encoder.encode(Magic::Standalone, records, |piece| {
             disk::write_all_at(file, piece, end)?;
@@ -111,6 +119,19 @@ impl Writer {
                 Ok(())
             }
             Err(error) => Err(self.write_failed(&error)),
+        }
+    }
+
+    /// Makes the file end at the end.
+    pub(crate) fn prepare(&mut self) -> Result<()> {
+        match &self.state {
+            State::Ready | State::Failing => Ok(()),
+            State::Torn(tail) => {
+                tail.cut(&self.place, &*self.file)?;
+                self.state = State::Ready;
+                Ok(())
+            }
+            State::Broken(error) => Err(error.clone()),
         }
     }
 
@@ -137,6 +158,15 @@ impl Writer {
     /// Where the next record will begin.
     pub fn end(&self) -> u64 {
         self.growth.bytes
+    }
+
+    /// The present end, for a replacement that will say what the log says up to here.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            offset: self.growth.bytes,
+            records: self.growth.records,
+            life: self.life,
+        }
     }
 
     /// Up to where records survive a power cut.
@@ -179,6 +209,23 @@ impl Writer {
                 self.break_down(Error::io(&error, details))
             }
         }
+    }
+
+    /// The file is another one now, of `bytes` synced bytes: `base` of them say what the log said up to
+    /// `mark`, the rest are its records since.
+    pub(crate) fn adopted(&mut self, bytes: u64, base: u64, mark: Mark) {
+        assert_eq!(
+            bytes - base,
+            self.growth.bytes - mark.offset,
+            "the log was copied from the mark to its end"
+        );
+        self.growth = Growth {
+            records: self.growth.records - mark.records,
+            bytes,
+            base,
+        };
+        self.durable = bytes;
+        self.life += 1;
     }
 
     pub(crate) fn break_down(&mut self, error: Error) -> Error {

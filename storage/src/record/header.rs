@@ -39,7 +39,8 @@ pub struct Header {
     pub sha1: Digest,
 }
 
-const LEAD: &[u8] = b"OVSDB ";
+/// How every header begins.
+pub(super) const LEAD: &[u8] = b"OVSDB ";
 
 /// Digits of the length in a header whose place is reserved before the length is known. Leading zeros are
 /// nothing to upstream's `strtoul`; fifteen digits are more than a file system holds.

@@ -7,6 +7,7 @@
 mod encode;
 mod header;
 mod scan;
+mod window;
 
 pub use encode::{Encoder, Entry};
 pub use header::{Header, Magic, RESERVED_HEADER_BYTES};

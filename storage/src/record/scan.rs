@@ -5,11 +5,14 @@
 
 use std::io;
 
-use super::header::c_string;
+use super::header::{LEAD, c_string};
+use super::window::Window;
 use super::{Digest, Hasher, Header, Magic};
-use crate::disk::{self, DiskFile};
+use crate::disk::DiskFile;
 use crate::error::{Cause, Error, Kind, Result};
-use crate::limits::{HEADER_BYTES_MAX, READ_WINDOW_BYTES, SEARCH_HASH_FACTOR_MAX, UPSTREAM_READ_BYTES};
+use crate::limits::{
+    HEADER_BYTES_MAX, READ_WINDOW_BYTES, SEARCH_BYTES_MIN, SEARCH_FACTOR_MAX, UPSTREAM_READ_BYTES,
+};
 
 /// A good record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,42 +52,33 @@ pub(crate) enum Intact {
         records: u64,
         bytes: u64,
     },
-    /// The search was given up; see [`SEARCH_HASH_FACTOR_MAX`].
+    /// The search was given up; see [`SEARCH_FACTOR_MAX`].
     Unknown,
 }
 
-/// Reads records of one kind of file through a window.
+/// Reads records of one kind of file.
 pub(crate) struct Scanner {
-    file: Box<dyn DiskFile>,
-    /// The file's length when it was opened; nothing after it is looked at.
-    len: u64,
+    window: Window,
     magic: Magic,
     /// The name for messages.
     name: String,
-    window: Vec<u8>,
-    /// The offset of the window's first byte.
-    window_start: u64,
 }
 
 impl Scanner {
     pub(crate) fn new(file: Box<dyn DiskFile>, magic: Magic, name: String) -> io::Result<Scanner> {
-        let len = file.len()?;
         Ok(Scanner {
-            file,
-            len,
+            window: Window::new(file)?,
             magic,
             name,
-            window: Vec::new(),
-            window_start: 0,
         })
     }
 
     pub(crate) fn len(&self) -> u64 {
-        self.len
+        self.window.len()
     }
 
     pub(crate) fn into_file(self) -> Box<dyn DiskFile> {
-        self.file
+        self.window.into_file()
     }
 
     /// The record at `offset`. Its body is read whole: that is what the caller will parse.
@@ -107,14 +101,14 @@ impl Scanner {
             return Ok(Found::Bad(Error::new(Kind::Syntax, text)));
         };
         let body_offset = offset + line.len() as u64;
-        if header.length > self.len - body_offset {
+        if header.length > self.len() - body_offset {
             return Ok(Found::Bad(self.short_body(
                 body_offset,
                 header.length,
-                self.len - body_offset,
+                self.len() - body_offset,
             )));
         }
-        let body = match self.body(body_offset, header.length) {
+        let body = match self.window.copy(body_offset, header.length) {
             Ok(body) => body,
             Err(error) => return Err(self.read_failed(&error)),
         };
@@ -144,12 +138,14 @@ impl Scanner {
     /// Looks for good records anywhere behind `from`, also where no record should begin: what was
     /// damaged may be the very length that said where the next one does.
     pub(crate) fn intact_after(&mut self, from: u64) -> Result<Intact> {
-        let mut budget = (self.len - from).saturating_mul(SEARCH_HASH_FACTOR_MAX);
+        let mut budget = (self.len() - from)
+            .saturating_mul(SEARCH_FACTOR_MAX)
+            .saturating_add(SEARCH_BYTES_MIN);
         let mut at = from + 1;
         let mut first = None;
         let mut records = 0;
         let mut bytes = 0;
-        while at < self.len {
+        while at < self.len() {
             match self
                 .good(at, &mut budget)
                 .map_err(|error| self.read_failed(&error))?
@@ -177,48 +173,39 @@ impl Scanner {
     /// Is there a good record at `at`? If not, where might the next one be?
     fn good(&mut self, at: u64, budget: &mut u64) -> io::Result<Good> {
         let magic = self.magic;
-        let window = self.window(at, HEADER_BYTES_MAX)?;
-        if window.first() != Some(&b'O') {
-            let skip = window
-                .iter()
-                .position(|&byte| byte == b'O')
-                .unwrap_or(window.len());
-            return Ok(Good::NotBefore(at + skip.max(1) as u64));
+        let ahead = self.window.ahead(at, HEADER_BYTES_MAX)?;
+        match memchr::memmem::find(ahead, LEAD) {
+            Some(0) => {}
+            Some(skip) => return Ok(Good::NotBefore(at + skip as u64)),
+            // What was read ahead may end within one.
+            None => {
+                return Ok(Good::NotBefore(
+                    at + ahead.len().saturating_sub(LEAD.len() - 1).max(1) as u64,
+                ));
+            }
         }
-        let line = first_line(window);
+        let line = self.line(at)?;
         let Some(header) = Header::parse(line).filter(|header| header.magic == Some(magic)) else {
             return Ok(Good::NotBefore(at + 1));
         };
         let body_offset = at + line.len() as u64;
-        if header.length > self.len - body_offset {
+        if header.length > self.len() - body_offset {
             return Ok(Good::NotBefore(at + 1));
         }
         if header.length > *budget {
             return Ok(Good::Unknown);
         }
-        *budget -= header.length;
         if self.hash(body_offset, header.length)? == Some(header.sha1) {
-            Ok(Good::Until(body_offset + header.length))
-        } else {
-            Ok(Good::NotBefore(at + 1))
+            return Ok(Good::Until(body_offset + header.length));
         }
+        // Coming back to this place reads a window again.
+        *budget = budget.saturating_sub(header.length + READ_WINDOW_BYTES as u64);
+        Ok(Good::NotBefore(at + 1))
     }
 
     /// The line at `offset` with its line feed, as C's `fgets` would give it; empty at the end.
     fn line(&mut self, offset: u64) -> io::Result<&[u8]> {
-        Ok(first_line(self.window(offset, HEADER_BYTES_MAX)?))
-    }
-
-    /// `length` bytes at `offset`; fewer where the file has become shorter.
-    fn body(&mut self, offset: u64, length: u64) -> io::Result<Vec<u8>> {
-        let length = usize::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-        if length <= READ_WINDOW_BYTES {
-            return Ok(self.window(offset, length)?.to_vec());
-        }
-        let mut body = vec![0; length];
-        let got = disk::read_full_at(&*self.file, &mut body, offset)?;
-        body.truncate(got);
-        Ok(body)
+        Ok(first_line(self.window.get(offset, HEADER_BYTES_MAX)?))
     }
 
     /// The hash of `length` bytes at `offset`, in window-sized steps; `None` where the file is shorter.
@@ -227,7 +214,7 @@ impl Scanner {
         let mut done = 0;
         while done < length {
             let want = (length - done).min(READ_WINDOW_BYTES as u64) as usize;
-            let window = self.window(offset + done, want)?;
+            let window = self.window.get(offset + done, want)?;
             if window.is_empty() {
                 return Ok(None);
             }
@@ -235,24 +222,6 @@ impl Scanner {
             done += window.len() as u64;
         }
         Ok(Some(hasher.finish()))
-    }
-
-    /// `want` bytes at `offset`, fewer only at the end of the file.
-    fn window(&mut self, offset: u64, want: usize) -> io::Result<&[u8]> {
-        assert!(want <= READ_WINDOW_BYTES);
-        let want = (want as u64).min(self.len.saturating_sub(offset)) as usize;
-        let held = self.window_start..self.window_start + self.window.len() as u64;
-        if !(held.contains(&offset) && offset + want as u64 <= held.end) && want > 0 {
-            let size = (self.len - offset).min(READ_WINDOW_BYTES as u64) as usize;
-            self.window.resize(size, 0);
-            let got = disk::read_full_at(&*self.file, &mut self.window, offset);
-            self.window.truncate(*got.as_ref().unwrap_or(&0));
-            self.window_start = offset;
-            got?;
-        }
-        let start = (offset - self.window_start).min(self.window.len() as u64) as usize;
-        let end = (start + want).min(self.window.len());
-        Ok(&self.window[start..end])
     }
 
     /// Upstream names the bytes that were left when its reading in pieces met the end.

@@ -19,3 +19,6 @@ pub mod mutation;
 pub mod schema;
 pub mod store;
 pub mod txn;
+
+#[cfg(test)]
+mod testing;

@@ -219,3 +219,6 @@ fn same_object<T>(a: Option<&Arc<[T]>>, b: Option<&Arc<[T]>>) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

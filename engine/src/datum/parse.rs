@@ -6,7 +6,8 @@
 
 use super::{Atom, Datum, Real, Str, constraint, uuid_text};
 use crate::error::{OvsdbError, Result, Tag};
-use crate::schema::{AtomicType, BaseType, ColumnType, is_id};
+use crate::schema::{AtomicType, BaseType, ColumnType};
+use ovsdb_wire::object::is_id;
 use ovsdb_wire::value::Value;
 use std::borrow::Cow;
 use uuid::Uuid;

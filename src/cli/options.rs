@@ -1,0 +1,118 @@
+//! Groups of options that several programs have, to be flattened into their definitions.
+
+use clap::{ArgAction, Args};
+use std::path::PathBuf;
+
+use super::{Fatal, Result};
+
+/// Logging (upstream `lib/vlog.man`).
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Logging options")]
+pub struct LogOptions {
+    /// Set logging levels; without SPEC, the maximum verbosity
+    #[arg(
+        short = 'v',
+        long,
+        value_name = "SPEC",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        action = ArgAction::Append
+    )]
+    pub verbose: Vec<String>,
+
+    /// Log to FILE, by default PROGRAM.log in the directory of logs
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pub log_file: Option<Option<PathBuf>>,
+
+    /// How to reach the system's log: libc, null, unix:FILE or udp:IP:PORT
+    #[arg(long, value_name = "METHOD")]
+    pub syslog_method: Option<String>,
+
+    /// Also send log messages to HOST:PORT over UDP
+    #[arg(long, value_name = "HOST:PORT")]
+    pub syslog_target: Option<String>,
+}
+
+/// What makes a process a daemon (upstream `lib/daemon.man`).
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Daemon options")]
+pub struct DaemonOptions {
+    /// Run in the background
+    #[arg(long)]
+    pub detach: bool,
+
+    /// Do not restrict where the program may create files on behalf of a remote caller
+    #[arg(long)]
+    pub no_self_confinement: bool,
+
+    /// Stay in the present directory instead of the root directory
+    #[arg(long)]
+    pub no_chdir: bool,
+
+    /// Write the process id to FILE, by default PROGRAM.pid in the directory of run-time files
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pub pidfile: Option<Option<PathBuf>>,
+
+    /// With --pidfile, start even if another process holds the file
+    #[arg(long)]
+    pub overwrite_pidfile: bool,
+
+    /// Run under a process that starts the program again when it crashes
+    #[arg(long)]
+    pub monitor: bool,
+
+    /// Run as this user and group
+    #[arg(long, value_name = "USER[:GROUP]")]
+    pub user: Option<String>,
+}
+
+/// Keys and certificates (upstream `lib/ssl.man`). They are taken so that scripts keep working; a remote that
+/// needs them is refused until TLS is supported.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "TLS options")]
+pub struct TlsOptions {
+    /// File with the private key
+    #[arg(short = 'p', long, value_name = "FILE")]
+    pub private_key: Option<String>,
+
+    /// File with the certificate of the private key
+    #[arg(short = 'c', long, value_name = "FILE")]
+    pub certificate: Option<String>,
+
+    /// File with the certificate of the authority that signs those of peers
+    #[arg(short = 'C', long, value_name = "FILE")]
+    pub ca_cert: Option<String>,
+
+    /// The same, but written from the first connection if it is missing
+    #[arg(long, value_name = "FILE")]
+    pub bootstrap_ca_cert: Option<String>,
+
+    /// File with certificates to send to peers
+    #[arg(long, value_name = "FILE")]
+    pub peer_ca_cert: Option<String>,
+
+    /// Protocols to enable
+    #[arg(long, value_name = "PROTOCOLS")]
+    pub ssl_protocols: Option<String>,
+
+    /// Ciphers to enable up to TLS 1.2
+    #[arg(long, value_name = "CIPHERS")]
+    pub ssl_ciphers: Option<String>,
+
+    /// Cipher suites to enable from TLS 1.3
+    #[arg(long, value_name = "SUITES")]
+    pub ssl_ciphersuites: Option<String>,
+
+    /// Name of the server for SNI
+    #[arg(long, value_name = "NAME")]
+    pub ssl_server_name: Option<String>,
+}
+
+/// Refuses `remote` if it needs TLS.
+pub fn refuse_tls(remote: &str) -> Result<()> {
+    if remote.starts_with("ssl:") || remote.starts_with("pssl:") {
+        return Err(Fatal::new(format!("{remote}: TLS is not supported yet")));
+    }
+    Ok(())
+}

@@ -29,3 +29,10 @@ pub const SLICE_CHUNK_BYTES: usize = 64 << 10;
 /// When one in so many specs has sessions to catch up, changed rows are looked up in the condition index
 /// once for all; below, they are matched with those specs one by one.
 pub const CATCH_UP_BY_ROW_SHARE: usize = 4;
+
+/// Tables of a schema. What [`crate::ids::TableId`] can count; a schema with more is refused.
+pub const TABLES_MAX: usize = u16::MAX as usize;
+
+/// Declared columns of a table. What [`crate::ids::ColumnIdx`] can count beside `_uuid` and `_version`; a
+/// schema with more is refused.
+pub const COLUMNS_MAX: usize = u16::MAX as usize - 2;

@@ -148,7 +148,7 @@ impl Reader<'_> {
 
     fn uuid(&mut self, value: &Value<'_>) -> Result<Uuid> {
         if let Value::Array([Value::String(notation), text]) = value
-            && let Some(bytes) = string_bytes(text)
+            && let Some(bytes) = text.as_text_bytes()
         {
             if *notation == "uuid" {
                 return uuid_text::parse(bytes).ok_or_else(|| {
@@ -203,15 +203,7 @@ fn sort_by_key<T>(elements: &mut [T], key: impl Fn(&T) -> &Atom) -> bool {
     ascends(elements)
 }
 
-fn string_bytes<'a>(value: &Value<'a>) -> Option<&'a [u8]> {
-    match value {
-        Value::String(text) => Some(text.as_bytes()),
-        Value::InvalidString(bytes) => Some(bytes),
-        _ => None,
-    }
-}
-
 /// A JSON string as text for names and messages, what is not UTF-8 in it replaced.
 pub(crate) fn text_lossy<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
-    string_bytes(value).map(String::from_utf8_lossy)
+    value.as_text_bytes().map(String::from_utf8_lossy)
 }

@@ -98,6 +98,11 @@ impl Schema {
         &self.tables[id.at()]
     }
 
+    /// True if both describe the same database: if they print the same.
+    pub fn is_equal(&self, other: &Schema) -> bool {
+        super::print(self) == super::print(other)
+    }
+
     pub fn table_named(&self, name: &str) -> Option<TableId> {
         self.table_ids.get(name).copied()
     }
@@ -157,6 +162,11 @@ impl ColumnType {
         }
     }
 
+    /// The base types of key and, for maps, value.
+    pub fn bases(&self) -> impl Iterator<Item = &BaseType> {
+        std::iter::once(&self.key).chain(&self.value)
+    }
+
     /// True if the two types allow the same values; what their references point at may differ, which no
     /// value tells.
     pub fn same_values(&self, other: &ColumnType) -> bool {
@@ -197,6 +207,14 @@ impl ColumnType {
 }
 
 impl AtomicType {
+    /// The type that is called `name` in a schema.
+    pub fn named(name: &str) -> Option<AtomicType> {
+        use AtomicType::{Boolean, Integer, Real, String, Uuid};
+        [Integer, Real, Boolean, String, Uuid]
+            .into_iter()
+            .find(|ty| ty.name() == name)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             AtomicType::Integer => "integer",
@@ -230,6 +248,11 @@ impl BaseType {
             length_range: (0, u32::MAX),
             reference: None,
         }
+    }
+
+    /// False if every atom of the type is allowed and refers to nothing.
+    pub fn has_constraints(&self) -> bool {
+        self.reference.is_some() || !self.same_values(&BaseType::new(self.atomic))
     }
 
     /// True if both allow the same atoms, whatever they refer to.

@@ -20,6 +20,7 @@
 pub mod client;
 pub mod command;
 pub mod daemon;
+pub mod machine;
 pub mod peer;
 pub mod random;
 pub mod schema;

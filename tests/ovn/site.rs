@@ -8,9 +8,7 @@ use std::time::Duration;
 use ovsdb_harness::command::run_ok;
 use ovsdb_harness::peer::packaged_program;
 use ovsdb_harness::server::create_database;
-use ovsdb_harness::{Daemon, Peer, Scratch, Server, ServerOptions, schema, wait};
-
-use crate::host::Network;
+use ovsdb_harness::{Daemon, Network, Peer, Scratch, Server, ServerOptions, schema, wait};
 
 /// Longest wait for OVN to agree on something; seconds are usual.
 const AGREEMENT_MAX: Duration = Duration::from_secs(60);
@@ -28,16 +26,20 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Starts all of it on servers of `peer`, with the chassis `hv1` registered in the switch's database.
-    pub(crate) fn start(peer: Peer, southbound_schema: &Path) -> Site {
+    /// Starts all of it on servers of `peer`, with the chassis `hv1` registered in the switch's database. The servers
+    /// get `arguments`, and the southbound one its schema from a file.
+    pub(crate) fn start(peer: Peer, southbound_schema: &Path, arguments: &[&str]) -> Site {
         let network = Network::new();
         let scratch = Scratch::new();
         // ovs-vswitchd, ovs-vsctl and ovn-controller find the switch's database as OVS_RUNDIR/db.sock.
         let start = |name: &str, schema_file: &Path| {
             let file = create_database(peer, &scratch, &format!("{name}.db"), schema_file);
-            ServerOptions::new(peer, name)
+            let options = ServerOptions::new(peer, name)
                 .database(&file)
-                .wrapper(network.wrapper())
+                .wrapper(network.wrapper());
+            arguments
+                .iter()
+                .fold(options, |options, argument| options.argument(*argument))
                 .start(&scratch)
         };
         let switch = start("db", &schema::installed(schema::VSWITCH));

@@ -21,6 +21,7 @@ pub mod client;
 pub mod command;
 pub mod daemon;
 pub mod machine;
+pub mod network;
 pub mod peer;
 pub mod random;
 pub mod schema;
@@ -30,6 +31,7 @@ pub mod wait;
 
 pub use client::{Client, Remote};
 pub use daemon::Daemon;
+pub use network::Network;
 pub use peer::Peer;
 pub use random::Random;
 pub use scratch::Scratch;

@@ -299,3 +299,6 @@ fn explain(text: &[u8]) -> SyntaxError {
         Ok(_) => unreachable!("the strict parser takes what the framer refuses"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,6 +37,13 @@ impl SyntaxError {
         }
     }
 
+    /// The same, said of the next column.
+    pub(crate) fn one_byte_on(mut self) -> SyntaxError {
+        self.column += 1;
+        self.byte += 1;
+        self
+    }
+
     pub(crate) fn too_large(text: &[u8], byte: usize, bytes_max: usize) -> SyntaxError {
         SyntaxError::at(
             text,
@@ -92,5 +99,95 @@ impl Parser {
         let result = strict::parse_bounded(text, arena, bytes_max, &mut stacks);
         self.stacks = stacks.recycle();
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bumpalo::Bump;
+
+    use super::Parser;
+    use crate::frame::{Flags, Framer, Scan};
+    use crate::{limits, strict};
+
+    fn framed(text: &[u8]) -> Flags {
+        match Framer::new().scan(text) {
+            Ok(Scan::Text { flags, .. }) => flags,
+            other => panic!("not a text: {other:?}"),
+        }
+    }
+
+    /// What a large text of equal elements parses to: whether it is accepted, and the memory it took.
+    fn outcome(element: &str, flags: Option<Flags>) -> (bool, usize, usize) {
+        let mut text = format!("[{}]", vec![element; 600_000].join(",")).into_bytes();
+        let flags = flags.unwrap_or_else(|| framed(&text));
+        let length = text.len();
+        let arena = Bump::new();
+        let is_accepted = Parser::new().parse(&mut text, flags, &arena).is_ok();
+        (is_accepted, arena.allocated_bytes(), length)
+    }
+
+    #[test]
+    fn parsed_messages_stay_within_their_share_of_memory() {
+        for (element, is_accepted) in [
+            ("0", false),
+            ("[]", false),
+            ("{}", false),
+            ("12345", true),
+            (r#"["uuid","01234567-89ab-cdef-0123-456789abcdef"]"#, true),
+            (r#"["set",[]]"#, true),
+        ] {
+            for flags in [None, Some(Flags::UNKNOWN)] {
+                let (accepted, bytes, length) = outcome(element, flags);
+                assert_eq!(accepted, is_accepted, "{element}");
+                // The arena grows by doubling.
+                let bytes_max = 2 * (limits::PARSED_FACTOR_MAX * length + limits::PARSED_SLACK_BYTES);
+                assert!(bytes <= bytes_max, "{element}: {bytes} bytes for {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_small_message_is_never_too_large() {
+        for text in [
+            "[0,0,0,0,0,0,0,0,0,0]".to_owned(),
+            format!("[{}0]", "[],".repeat(10_000)),
+        ] {
+            let arena = Bump::new();
+            let mut bytes = text.clone().into_bytes();
+            let flags = framed(&bytes);
+            let parsed = Parser::new().parse(&mut bytes, flags, &arena).unwrap();
+            assert_eq!(parsed, strict::parse(text.as_bytes(), &arena).unwrap());
+        }
+    }
+
+    #[test]
+    fn one_parser_serves_messages_of_all_kinds() {
+        let mut parser = Parser::new();
+        let large = format!("[\"{}\"]", "x".repeat(2 * limits::BUFFER_BYTES_KEPT));
+        let huge = format!("[\"{}\"]", "x".repeat(limits::SIMD_TEXT_BYTES_MAX));
+        for text in [
+            "[1]",
+            r#"{"a":"\n"}"#,
+            "[1.5]",
+            &large,
+            "[\"é\"]",
+            "[\"\\u00e9\"]",
+            &huge,
+            "[]",
+        ] {
+            let arena = Bump::new();
+            let mut bytes = text.as_bytes().to_vec();
+            let flags = framed(&bytes);
+            let expected = strict::parse(text.as_bytes(), &arena).unwrap();
+            assert_eq!(parser.parse(&mut bytes, flags, &arena).unwrap(), expected);
+        }
+        let arena = Bump::new();
+        let mut bytes = b"[\"\xff\"]".to_vec();
+        let flags = framed(&bytes);
+        assert_eq!(
+            parser.parse(&mut bytes, flags, &arena),
+            strict::parse(b"[\"\xff\"]", &arena)
+        );
     }
 }

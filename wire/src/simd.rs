@@ -84,8 +84,8 @@ impl<'a> Builder<'_, 'a> {
             Node::Static(StaticNode::F64(number)) => Value::Real(number),
             Node::Static(StaticNode::Bool(flag)) => Value::Bool(flag),
             Node::Static(StaticNode::Null) => Value::Null,
-            Node::Array { count, .. } => Value::Array(self.array(count)?),
-            Node::Object { count, .. } => Value::Object(self.object(count)?),
+            Node::Array { len, .. } => Value::Array(self.array(len)?),
+            Node::Object { len, .. } => Value::Object(self.object(len)?),
         })
     }
 
@@ -105,8 +105,8 @@ impl<'a> Builder<'_, 'a> {
         const MAP_EMPTY: &[Value<'static>] = &[Value::String("map"), Value::Array(&[])];
         let empty = match *self.nodes.as_slice() {
             _ if count == 0 => return Ok(&[]),
-            [Node::String("set"), Node::Array { count: 0, .. }, ..] if count == 2 => SET_EMPTY,
-            [Node::String("map"), Node::Array { count: 0, .. }, ..] if count == 2 => MAP_EMPTY,
+            [Node::String("set"), Node::Array { len: 0, .. }, ..] if count == 2 => SET_EMPTY,
+            [Node::String("map"), Node::Array { len: 0, .. }, ..] if count == 2 => MAP_EMPTY,
             _ => {
                 self.reserve::<Value<'_>>(count)?;
                 let arena = self.arena;

@@ -42,6 +42,7 @@ pub(crate) fn parse_bounded<'a>(
         at: 0,
         expected: Expected::Start,
         open: Vec::new(),
+        ends_in_word: false,
         builder,
     }
     .run()
@@ -229,6 +230,8 @@ struct Strict<'a, 's> {
     at: usize,
     expected: Expected,
     open: Vec<Open>,
+    /// The text ends with a number or keyword, after which upstream feeds itself a space, and counts it.
+    ends_in_word: bool,
     builder: Builder<'a, 's>,
 }
 
@@ -255,6 +258,7 @@ impl<'a> Strict<'a, '_> {
         match self.expected {
             Expected::End => Ok(result),
             Expected::Start => Err(self.error("empty input stream")),
+            _ if self.ends_in_word => Err(self.error("unexpected end of input").one_byte_on()),
             _ => Err(self.error("unexpected end of input")),
         }
     }
@@ -368,6 +372,7 @@ impl<'a> Strict<'a, '_> {
     /// Numbers and keywords end at the byte after them, and errors about them are reported there.
     fn end_token(&mut self, from: usize, length: Option<usize>) -> &'a [u8] {
         self.at = length.map_or(self.text.len(), |length| from + length);
+        self.ends_in_word = length.is_none();
         &self.text[from..self.at]
     }
 
@@ -501,3 +506,6 @@ fn push_code_point(out: &mut Vec<u8>, code_point: u32) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

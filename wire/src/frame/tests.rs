@@ -1,3 +1,5 @@
+//! Ends and flags of texts, whole and in pieces.
+
 use super::{Flags, Framer, Scan};
 
 fn flags(text: &[u8]) -> Flags {

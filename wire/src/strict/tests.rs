@@ -1,3 +1,5 @@
+//! What the strict parser takes and what it refuses, by tables of cases.
+
 use bumpalo::Bump;
 
 use super::parse;

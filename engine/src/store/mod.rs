@@ -20,6 +20,7 @@ mod index;
 mod row;
 mod table;
 mod tree;
+mod verify;
 mod view;
 
 pub use change::{ChangeSet, NetChanges, RowChange, TableChanges};
@@ -54,7 +55,9 @@ pub struct Store {
     seq: CommitSeq,
     txn_id: Uuid,
     tables: Vec<TableView>,
-    /// Slots without a row, by table; an entry may be stale and is checked when taken.
+    /// Slots without a row, by table; an entry may be stale and is checked when taken. A slot that the
+    /// open transaction emptied comes here when the transaction ends, so that no slot changes its row
+    /// within one commit.
     free: Vec<Vec<u32>>,
     /// First slot never used, by table.
     fresh: Vec<u32>,
@@ -75,8 +78,11 @@ pub struct Store {
 struct Journal {
     touched: Vec<Touched>,
     places: FastMap<(TableId, RowSlot), usize>,
-    deleted: HashSet<(TableId, Uuid), foldhash::fast::RandomState>,
+    /// Rows from before the transaction that it has removed.
+    removed: HashSet<(TableId, Uuid), foldhash::fast::RandomState>,
     strong_before: FastMap<(TableId, Uuid), u32>,
+    /// Length of `Store::dead` when the transaction began.
+    dead_len: usize,
 }
 
 /// A slot that the open transaction changed, and what it held before.
@@ -171,7 +177,10 @@ impl Store {
     /// Opens a transaction.
     pub fn begin(&mut self) {
         assert!(self.txn.is_none(), "one transaction at a time");
-        self.txn = Some(Journal::default());
+        self.txn = Some(Journal {
+            dead_len: self.dead.len(),
+            ..Journal::default()
+        });
     }
 
     /// Adds a row; its `_uuid` must be new to the table.
@@ -189,11 +198,14 @@ impl Store {
 
     /// Removes the row at `slot`.
     pub fn remove(&mut self, table: TableId, slot: RowSlot) {
-        if let Some(row) = self.table(table).at(slot) {
-            let uuid = row.uuid();
-            self.journal().deleted.insert((table, uuid));
-        }
         self.change(table, slot, None);
+        if let Some(uuid) = self
+            .before(table, slot)
+            .and_then(|touched| touched.old.as_ref())
+            .map(Row::uuid)
+        {
+            self.journal().removed.insert((table, uuid));
+        }
     }
 
     /// Slots that the open transaction touched, in order of first touch, with what they held before.
@@ -210,11 +222,11 @@ impl Store {
             .map(|place| &journal.touched[*place])
     }
 
-    /// True if the open transaction has removed a row with this uuid from the table.
+    /// True if a row with this uuid was in the table before the open transaction, which removed it.
     pub fn was_removed(&self, table: TableId, uuid: Uuid) -> bool {
         self.txn
             .as_ref()
-            .is_some_and(|journal| journal.deleted.contains(&(table, uuid)))
+            .is_some_and(|journal| journal.removed.contains(&(table, uuid)))
     }
 
     /// Strong references to the row from other rows. A row need not exist to be referenced.
@@ -237,19 +249,19 @@ impl Store {
         changes
     }
 
-    /// Calls `found(table, column, slot, row)` for every row that holds a weak reference to the row.
+    /// Calls `found(table, column, over, slot)` for every row that holds a weak reference to the row.
     pub fn weak_sources(
         &self,
         target: TableId,
         uuid: Uuid,
-        found: &mut dyn FnMut(TableId, ColumnIdx, RowSlot, &Row),
+        found: &mut dyn FnMut(TableId, ColumnIdx, Over, RowSlot),
     ) {
         let atom = Atom::Uuid(uuid);
         for (table, column, over) in &self.weak_columns[target.at()] {
             let is_indexed = self
                 .table(*table)
-                .lookup_over(*column, *over, &atom, &mut |slot, row| {
-                    found(*table, *column, slot, row);
+                .lookup_over(*column, *over, &atom, &mut |slot, _| {
+                    found(*table, *column, *over, slot);
                 });
             assert!(
                 is_indexed,
@@ -260,46 +272,67 @@ impl Store {
 
     /// Takes back all changes of the open transaction and closes it.
     pub fn undo(&mut self) {
-        let touched = std::mem::take(&mut self.journal().touched);
+        let journal = self.journal();
+        let (touched, dead_len) = (std::mem::take(&mut journal.touched), journal.dead_len);
+        // What the transaction lost comes back to life; what it gained is in no version from `seq` on.
+        self.dead.truncate(dead_len);
         for entry in touched.into_iter().rev() {
-            self.apply(entry.table, entry.slot, entry.old);
+            if entry.old.is_none() {
+                self.free[entry.table.at()].push(entry.slot.0);
+            }
+            self.apply(entry.table, entry.slot, entry.old, self.seq);
         }
         self.txn = None;
     }
 
-    /// Closes the transaction as the next commit, with the id that `identify` gives it.
+    /// What the open transaction would change, rows that are the same version as before left out.
     ///
-    /// Rows that are what they were are left out of the result; if nothing is left the commit still
-    /// counts, so the caller asks [`Store::has_net_changes`] first.
+    /// In ascending order of table, within a table in order of first touch.
+    pub fn net_changes(&self) -> Vec<TableChanges> {
+        let mut places: Vec<Option<usize>> = vec![None; self.tables.len()];
+        let mut tables: Vec<TableChanges> = Vec::new();
+        for entry in self.touched() {
+            let new = self.table(entry.table).at(entry.slot);
+            let uuid = match (&entry.old, new) {
+                (None, None) => continue,
+                (Some(old), Some(new)) if old.ptr_eq(new) => continue,
+                (Some(row), _) | (None, Some(row)) => row.uuid(),
+            };
+            let place = *places[entry.table.at()].get_or_insert_with(|| {
+                tables.push(TableChanges {
+                    table: entry.table,
+                    rows: Vec::new(),
+                });
+                tables.len() - 1
+            });
+            tables[place].rows.push(RowChange {
+                uuid,
+                slot: entry.slot,
+                old: entry.old.clone(),
+                new: new.cloned(),
+            });
+        }
+        tables.sort_by_key(|changes| changes.table);
+        tables
+    }
+
+    /// Closes the transaction as the next commit, with the given id.
+    ///
+    /// A transaction without [net changes](Store::net_changes) would still count as a commit, so the caller
+    /// looks first.
     pub fn finish(&mut self, txn_id: Uuid) -> ChangeSet {
+        let tables = self.net_changes();
+        self.finish_as(txn_id, tables)
+    }
+
+    /// [`Store::finish`] for a caller that has the net changes already.
+    pub fn finish_as(&mut self, txn_id: Uuid, tables: Vec<TableChanges>) -> ChangeSet {
         let journal = self.txn.take().expect("a transaction is open");
         self.seq = self.seq.next();
         self.txn_id = txn_id;
-        let mut tables: Vec<TableChanges> = Vec::new();
-        let mut touched = journal.touched;
-        touched.sort_by_key(|entry| entry.table);
-        for entry in touched {
-            let new = self.tables[entry.table.at()].at(entry.slot).cloned();
-            let Some(uuid) = entry.old.as_ref().or(new.as_ref()).map(Row::uuid) else {
-                continue;
-            };
-            if let (Some(old), Some(new)) = (&entry.old, &new)
-                && old.ptr_eq(new)
-            {
-                continue;
-            }
-            let change = RowChange {
-                uuid,
-                slot: entry.slot,
-                old: entry.old,
-                new,
-            };
-            match tables.last_mut() {
-                Some(last) if last.table == entry.table => last.rows.push(change),
-                _ => tables.push(TableChanges {
-                    table: entry.table,
-                    rows: vec![change],
-                }),
+        for entry in &journal.touched {
+            if self.table(entry.table).at(entry.slot).is_none() {
+                self.free[entry.table.at()].push(entry.slot.0);
             }
         }
         ChangeSet {
@@ -327,7 +360,10 @@ impl Store {
             assert_eq!(set.seq, self.seq, "commits are taken back in order");
             for table in set.tables.iter().rev() {
                 for change in table.rows.iter().rev() {
-                    self.apply(table.table, change.slot, change.old.clone());
+                    if change.old.is_none() {
+                        self.free[table.table.at()].push(change.slot.0);
+                    }
+                    self.apply(table.table, change.slot, change.old.clone(), self.seq.next());
                 }
             }
             self.seq = CommitSeq(set.seq.0 - 1);
@@ -359,6 +395,7 @@ impl Store {
     ///
     /// Bounded work; call it once for each group.
     pub fn maintain(&mut self) {
+        assert!(self.txn.is_none(), "a transaction is open");
         while self.views.front().is_some_and(|view| view.strong_count() == 0) {
             self.views.pop_front();
         }
@@ -379,7 +416,7 @@ impl Store {
 
     fn build_hot_indexes(&mut self, table: TableId) {
         let view = &self.tables[table.at()];
-        if view.len() < HOT_INDEX_ROWS_MIN || self.txn.is_some() {
+        if view.len() < HOT_INDEX_ROWS_MIN {
             return;
         }
         for (at, scans) in view.indexes.scans.iter().enumerate() {
@@ -413,8 +450,10 @@ impl Store {
 
     fn take_slot(&mut self, table: TableId) -> RowSlot {
         while let Some(slot) = self.free[table.at()].pop() {
-            if self.tables[table.at()].at(RowSlot(slot)).is_none() {
-                return RowSlot(slot);
+            let slot = RowSlot(slot);
+            let was_used = |touched: &Touched| touched.old.is_some();
+            if self.table(table).at(slot).is_none() && !self.before(table, slot).is_some_and(was_used) {
+                return slot;
             }
         }
         let fresh = &mut self.fresh[table.at()];
@@ -429,27 +468,31 @@ impl Store {
             place.insert(journal.touched.len());
             journal.touched.push(Touched { table, slot, old });
         }
-        self.apply(table, slot, new);
+        self.apply(table, slot, new, self.seq.next());
     }
 
-    /// The one place where a row of the working version changes.
-    fn apply(&mut self, table: TableId, slot: RowSlot, new: Option<Row>) {
+    /// The one place where a row of the working version changes. Versions from commit `since` on do not need
+    /// the index entries that the slot loses.
+    fn apply(&mut self, table: TableId, slot: RowSlot, new: Option<Row>, since: CommitSeq) {
         let view = &mut self.tables[table.at()];
         let old = view.rows.set(slot.0, new.clone());
         match (&old, &new) {
             (None, Some(_)) => view.len += 1,
-            (Some(_), None) => {
-                view.len -= 1;
-                self.free[table.at()].push(slot.0);
-            }
+            (Some(_), None) => view.len -= 1,
             _ => {}
         }
-        self.apply_to_indexes(table, slot, old.as_ref(), new.as_ref());
+        self.apply_to_indexes(table, slot, old.as_ref(), new.as_ref(), since);
         self.apply_to_strong_refs(table, old.as_ref(), new.as_ref());
     }
 
-    fn apply_to_indexes(&mut self, table: TableId, slot: RowSlot, old: Option<&Row>, new: Option<&Row>) {
-        let since = self.seq.next();
+    fn apply_to_indexes(
+        &mut self,
+        table: TableId,
+        slot: RowSlot,
+        old: Option<&Row>,
+        new: Option<&Row>,
+        since: CommitSeq,
+    ) {
         let indexes = Arc::clone(&self.tables[table.at()].indexes);
         let mut moves = Moves {
             indexes: &indexes,
@@ -507,12 +550,8 @@ impl Store {
                         }
                     }
                 };
-                if let Some(new) = new {
-                    over.atoms(new, &mut |atom| count(atom, true));
-                }
-                if let Some(old) = old {
-                    over.atoms(old, &mut |atom| count(atom, false));
-                }
+                over.gained(old, new, &mut |atom| count(atom, true));
+                over.gained(new, old, &mut |atom| count(atom, false));
             }
         }
     }
@@ -555,17 +594,14 @@ impl Moves<'_> {
             return;
         }
         let index = IndexRef::Hot(Arc::clone(hot));
-        if let Some(old) = old {
-            hot.over.atoms(old, &mut |atom| {
-                if !new.is_some_and(|new| hot.over.covers(new, atom)) {
-                    self.lose(index.clone(), hot.index.hash(atom));
-                }
-            });
-        }
-        if let Some(new) = new {
-            hot.over
-                .atoms(new, &mut |atom| hot.index.add(hot.index.hash(atom), self.slot));
-        }
+        hot.over.gained(new, old, &mut |atom| {
+            if !new.is_some_and(|new| hot.over.covers(new, atom)) {
+                self.lose(index.clone(), hot.index.hash(atom));
+            }
+        });
+        hot.over.gained(old, new, &mut |atom| {
+            hot.index.add(hot.index.hash(atom), self.slot);
+        });
     }
 
     fn lose(&mut self, index: IndexRef, hash: u64) {

@@ -143,6 +143,7 @@ impl TableView {
         };
         let mut slots = Vec::new();
         hot.index.candidates(hot.index.hash(atom), &mut slots);
+        slots.sort_unstable();
         for slot in slots {
             if let Some(row) = self.at(slot)
                 && over.covers(row.get(column), atom)
@@ -163,6 +164,7 @@ impl TableView {
         let unique = &self.indexes.unique[index];
         let mut slots = Vec::new();
         unique.index.candidates(unique.index.hash(&key), &mut slots);
+        slots.sort_unstable();
         for slot in slots {
             if let Some(row) = self.at(slot)
                 && unique
@@ -198,11 +200,45 @@ impl Over {
         }
     }
 
-    /// Calls `each` for every covered atom; for values an atom may come more than once.
-    pub(super) fn atoms(self, datum: &Datum, each: &mut dyn FnMut(&Atom)) {
+    /// Calls `each` for every covered atom of the elements or pairs that `new` has and `old` has not.
+    ///
+    /// Both are walked once side by side, so a change of one element of many costs few calls. For values an
+    /// atom may come more than once, and may be the value of another pair of `old`.
+    pub fn gained(self, old: Option<&Datum>, new: Option<&Datum>, each: &mut dyn FnMut(&Atom)) {
+        let Some(new) = new else { return };
         match self {
-            Over::Keys => datum.keys().for_each(each),
-            Over::Values => datum.pairs().iter().map(|(_, value)| value).for_each(each),
+            Over::Values => {
+                let old = old.map_or(&[][..], Datum::pairs);
+                gained_of(old, new.pairs(), |pair| &pair.0, &mut |pair| each(&pair.1));
+            }
+            Over::Keys if new.pairs().is_empty() => {
+                let old = old.map_or(&[][..], Datum::atoms);
+                gained_of(old, new.atoms(), |atom| atom, each);
+            }
+            Over::Keys => {
+                let old = old.map_or(&[][..], Datum::pairs);
+                let mut at = 0;
+                for (key, _) in new.pairs() {
+                    at += old[at..].iter().take_while(|(known, _)| known < key).count();
+                    if old.get(at).is_none_or(|(known, _)| known != key) {
+                        each(key);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Calls `each` for the items of `new` that are not in `old`; both ascend by `key`.
+fn gained_of<T: PartialEq>(old: &[T], new: &[T], key: fn(&T) -> &Atom, each: &mut dyn FnMut(&T)) {
+    let mut at = 0;
+    for item in new {
+        at += old[at..]
+            .iter()
+            .take_while(|known| key(known) < key(item))
+            .count();
+        if old.get(at) != Some(item) {
+            each(item);
         }
     }
 }

@@ -36,3 +36,7 @@ pub const TABLES_MAX: usize = u16::MAX as usize;
 /// Declared columns of a table. What [`crate::ids::ColumnIdx`] can count beside `_uuid` and `_version`; a
 /// schema with more is refused.
 pub const COLUMNS_MAX: usize = u16::MAX as usize - 2;
+
+/// Bytes after which a snapshot hands out what it has written. Large enough that a chunk's cost is in the
+/// rows, small enough that a step stays well under a millisecond and a write is one paced piece.
+pub const SNAPSHOT_CHUNK_BYTES: usize = 256 * 1024;

@@ -1,0 +1,160 @@
+//! The log record of a commit: one JSON object that holds what changed in persistent columns.
+//!
+//! Readable and written by all versions of upstream (`file.c`, `ovsdb_file_txn_to_json`): inserts omit
+//! columns with their default value, modifications hold changed columns only, as differences if `_is_diff`
+//! is set, and a deleted row is `null`. `_uuid`, `_version` and ephemeral columns are never written.
+
+use crate::datum::{self, print, uuid_text};
+use crate::schema::{Schema, TableSchema};
+use crate::store::{Row, RowChange, TableChanges};
+use ovsdb_wire::write::{self, Members};
+use sha1::{Digest, Sha1};
+
+/// The body of a log record and its hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// A JSON object and a line feed.
+    pub body: Vec<u8>,
+    /// SHA-1 of `body`, as the record's header has it and as transaction ids are chained by.
+    pub sha1: [u8; 20],
+}
+
+impl Record {
+    /// Wraps a complete body and hashes it.
+    pub fn new(body: Vec<u8>) -> Record {
+        let sha1 = Sha1::digest(&body).into();
+        Record { body, sha1 }
+    }
+}
+
+/// What a record says besides the rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Annotations<'a> {
+    /// Milliseconds since 1970.
+    pub now_ms: i64,
+    pub comment: Option<&'a str>,
+    /// Whether modified columns are written as differences; off for readers before 2.15.
+    pub column_diff: bool,
+}
+
+/// Makes the record of a commit; `None` if nothing persistent changed.
+pub fn write(schema: &Schema, changes: &[TableChanges], annotations: &Annotations<'_>) -> Option<Record> {
+    let mut body = Vec::with_capacity(256);
+    body.push(b'{');
+    for table in changes {
+        write_table(
+            schema.table(table.table),
+            table,
+            annotations.column_diff,
+            &mut body,
+        );
+    }
+    if body.len() == 1 {
+        return None;
+    }
+    annotations.write(&mut body);
+    body.extend_from_slice(b"}\n");
+    Some(Record::new(body))
+}
+
+impl Annotations<'_> {
+    /// Appends the members to an object that may have others before.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        if let Some(comment) = self.comment {
+            write_key("_comment", out);
+            write::string(out, comment);
+        }
+        if self.column_diff {
+            write_key("_is_diff", out);
+            write::boolean(out, true);
+        }
+        write_key("_date", out);
+        write::integer(out, self.now_ms);
+    }
+}
+
+/// Appends a member's name to an object, after a comma unless the object has just been opened.
+pub(super) fn write_key(name: &str, out: &mut Vec<u8>) {
+    if out.last() != Some(&b'{') {
+        out.push(b',');
+    }
+    write::string(out, name);
+    out.push(b':');
+}
+
+/// Appends the quoted uuid that names a row, as [`write_key`] does.
+pub(super) fn write_row_key(row: uuid::Uuid, out: &mut Vec<u8>) {
+    if out.last() != Some(&b'{') {
+        out.push(b',');
+    }
+    out.push(b'"');
+    uuid_text::write(&row, out);
+    out.extend_from_slice(b"\":");
+}
+
+/// Appends `TABLE:{…}`, or nothing if no row has persistent changes.
+fn write_table(schema: &TableSchema, changes: &TableChanges, column_diff: bool, out: &mut Vec<u8>) {
+    let start = out.len();
+    write_key(&schema.name, out);
+    out.push(b'{');
+    let rows_start = out.len();
+    for change in &changes.rows {
+        write_change(schema, change, column_diff, out);
+    }
+    if out.len() == rows_start {
+        out.truncate(start);
+    } else {
+        out.push(b'}');
+    }
+}
+
+fn write_change(schema: &TableSchema, change: &RowChange, column_diff: bool, out: &mut Vec<u8>) {
+    match (&change.old, &change.new) {
+        (_, None) => {
+            write_row_key(change.uuid, out);
+            write::null(out);
+        }
+        (None, Some(new)) => {
+            write_row_key(change.uuid, out);
+            write_inserted(schema, new, out);
+        }
+        (Some(old), Some(new)) => write_modified(schema, old, new, column_diff, out),
+    }
+}
+
+/// Appends the row as an object of its persistent columns that differ from their defaults.
+pub(super) fn write_inserted(schema: &TableSchema, row: &Row, out: &mut Vec<u8>) {
+    let mut members = Members::begin(out);
+    for idx in schema.declared_idxs() {
+        let column = schema.column(idx);
+        if column.persistent && *row.get(idx) != column.default {
+            print::write(row.get(idx), members.key(&column.name));
+        }
+    }
+    members.end();
+}
+
+fn write_modified(schema: &TableSchema, old: &Row, new: &Row, column_diff: bool, out: &mut Vec<u8>) {
+    let start = out.len();
+    write_row_key(new.uuid(), out);
+    let mut members = Members::begin(out);
+    let mut is_empty = true;
+    for idx in schema.declared_idxs() {
+        let column = schema.column(idx);
+        let (old, new) = (old.get(idx), new.get(idx));
+        if !column.persistent || old == new {
+            continue;
+        }
+        is_empty = false;
+        let out = members.key(&column.name);
+        if column_diff {
+            print::write(&datum::diff(old, new, &column.ty), out);
+        } else {
+            print::write(new, out);
+        }
+    }
+    members.end();
+    if is_empty {
+        out.truncate(start);
+    }
+}

@@ -1,0 +1,205 @@
+//! A `transact` request with every operation typed against the schema.
+//!
+//! Compiling reads no rows, so any thread does it, and the result can be executed again and again: after a
+//! `wait`, or after a group of commits was taken back. Row uuids and first versions are made here.
+
+use super::delete::Delete;
+use super::insert::Insert;
+use super::mutate::Mutate;
+use super::names::Names;
+use super::select::Select;
+use super::update::Update;
+use super::wait::Wait;
+use crate::condition::Condition;
+use crate::error::{OvsdbError, Result, Tag};
+use crate::ids::TableId;
+use crate::schema::{Schema, TableSchema};
+use crate::store::View;
+use ovsdb_wire::operation::Operation;
+use ovsdb_wire::value::Value;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The compiled operations of one request.
+#[derive(Debug)]
+pub struct Program {
+    schema: Arc<Schema>,
+    /// Up to and including the first operation that is wrong in itself; what follows is never executed.
+    operations: Vec<Result<Op>>,
+    /// Number of operations of the request, which may be more.
+    count: usize,
+}
+
+/// One operation.
+#[derive(Debug)]
+pub(super) enum Op {
+    Insert(Insert),
+    Select(Select),
+    Update(Update),
+    Mutate(Mutate),
+    Delete(Delete),
+    Wait(Wait),
+    Commit { durable: bool },
+    Comment(String),
+    Assert { lock: String },
+}
+
+impl Program {
+    /// Compiles the operations of a request, `params[1..]`. `entropy` makes row uuids and versions.
+    pub fn compile(schema: &Arc<Schema>, ops: &[Value<'_>], entropy: &mut dyn FnMut() -> Uuid) -> Program {
+        let mut names = Names::new(entropy);
+        let mut operations = Vec::with_capacity(ops.len());
+        for (at, value) in ops.iter().enumerate() {
+            let operation = compile_one(schema, value, at + 1, ops.len(), &mut names);
+            let is_last = match &operation {
+                Ok(Op::Insert(insert)) => insert.always_fails(),
+                Ok(_) => false,
+                Err(_) => true,
+            };
+            operations.push(operation);
+            if is_last {
+                break;
+            }
+        }
+        Program {
+            schema: Arc::clone(schema),
+            operations,
+            count: ops.len(),
+        }
+    }
+
+    /// The schema that the program was compiled against; it runs on databases of this schema only.
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// True if the program can be answered from any view: it only selects, comments and aborts.
+    pub fn is_read_only(&self) -> bool {
+        self.operations
+            .iter()
+            .flatten()
+            .all(|op| matches!(op, Op::Select(_) | Op::Comment(_)))
+    }
+
+    /// Executes a read-only program on a view and returns the result array as JSON.
+    ///
+    /// Panics if [`Program::is_read_only`] is false.
+    pub fn execute_on_view(&self, view: &View) -> Vec<u8> {
+        let mut reply = vec![b'['];
+        for (at, operation) in self.operations.iter().enumerate() {
+            if at > 0 {
+                reply.push(b',');
+            }
+            match operation {
+                Ok(Op::Select(select)) => {
+                    let schema = self.schema.table(select.table);
+                    select.execute(view.table(select.table), schema, &mut reply);
+                }
+                Ok(Op::Comment(_)) => reply.extend_from_slice(b"{}"),
+                Ok(_) => panic!("the program is not read-only"),
+                Err(error) => error.write(&mut reply),
+            }
+        }
+        self.finish_reply(self.operations.len(), &mut reply);
+        reply
+    }
+
+    pub(super) fn operations(&self) -> &[Result<Op>] {
+        &self.operations
+    }
+
+    /// Completes a result array that has `done` elements: `null` for operations that were not executed.
+    pub(super) fn finish_reply(&self, done: usize, reply: &mut Vec<u8>) {
+        for at in done..self.count {
+            if at > 0 {
+                reply.push(b',');
+            }
+            reply.extend_from_slice(b"null");
+        }
+        reply.push(b']');
+    }
+}
+
+impl Op {
+    /// The operation's name in requests.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Op::Insert(_) => "insert",
+            Op::Select(_) => "select",
+            Op::Update(_) => "update",
+            Op::Mutate(_) => "mutate",
+            Op::Delete(_) => "delete",
+            Op::Wait(_) => "wait",
+            Op::Commit { .. } => "commit",
+            Op::Comment(_) => "comment",
+            Op::Assert { .. } => "assert",
+        }
+    }
+
+    /// True for what a read-only server refuses; upstream counts `commit` among them.
+    pub(super) fn is_write(&self) -> bool {
+        matches!(
+            self,
+            Op::Insert(_) | Op::Update(_) | Op::Mutate(_) | Op::Delete(_) | Op::Commit { .. }
+        )
+    }
+
+    /// The table whose rows the outcome depends on.
+    pub(super) fn table(&self) -> Option<TableId> {
+        match self {
+            Op::Insert(insert) => Some(insert.table),
+            Op::Select(select) => Some(select.table),
+            Op::Update(update) => Some(update.table),
+            Op::Mutate(mutate) => Some(mutate.table),
+            Op::Delete(delete) => Some(delete.table),
+            Op::Wait(wait) => Some(wait.table),
+            Op::Commit { .. } | Op::Comment(_) | Op::Assert { .. } => None,
+        }
+    }
+}
+
+/// Parses a `where` member, whose array-ness is known.
+pub(super) fn parse_where(
+    clauses: &Value<'_>,
+    table: &TableSchema,
+    names: &mut Names<'_>,
+) -> Result<Condition> {
+    let clauses = clauses.as_array().expect("`where` was accepted as an array only");
+    Condition::parse_where(clauses, table, Some(names))
+}
+
+fn compile_one(
+    schema: &Schema,
+    value: &Value<'_>,
+    index: usize,
+    count: usize,
+    names: &mut Names<'_>,
+) -> Result<Op> {
+    let table_exists = |name: &str| schema.table_named(name).is_some();
+    let shape = Operation::parse(*value, index, count, &table_exists)?;
+    let table_of = |name: &str| {
+        schema
+            .table_named(name)
+            .expect("parsing the shape has looked the table up")
+    };
+    Ok(match &shape {
+        Operation::Insert(shape) => Op::Insert(Insert::compile(schema, table_of(shape.table), shape, names)?),
+        Operation::Select(shape) => Op::Select(Select::compile(schema, table_of(shape.table), shape, names)?),
+        Operation::Update(shape) => Op::Update(Update::compile(
+            schema,
+            table_of(shape.table),
+            shape,
+            value,
+            names,
+        )?),
+        Operation::Mutate(shape) => Op::Mutate(Mutate::compile(schema, table_of(shape.table), shape, names)?),
+        Operation::Delete(shape) => Op::Delete(Delete::compile(schema, table_of(shape.table), shape, names)?),
+        Operation::Wait(shape) => Op::Wait(Wait::compile(schema, table_of(shape.table), shape, names)?),
+        Operation::Commit { durable } => Op::Commit { durable: *durable },
+        Operation::Abort => return Err(OvsdbError::new(Tag::Aborted, "aborted by request")),
+        Operation::Comment { comment } => Op::Comment(comment.to_string()),
+        Operation::Assert { lock } => Op::Assert {
+            lock: (*lock).to_owned(),
+        },
+    })
+}

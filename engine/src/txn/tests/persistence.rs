@@ -1,0 +1,231 @@
+//! Records and what replaying them gives.
+
+use super::{Db, parse_schema, uuid_number};
+use crate::commit::{Replay, Snapshot, convert};
+use crate::error::Result;
+use crate::store::{ChangeSet, Store};
+use crate::txn::next_txn_id;
+use bumpalo::Bump;
+use ovsdb_wire::strict;
+use sha1::{Digest, Sha1};
+use uuid::Uuid;
+
+/// Applies a record's body as the reader of a file does.
+pub(super) fn replay(db: &mut Db, body: &[u8], converting: bool) -> Result<ChangeSet> {
+    let arena = Bump::new();
+    let value = strict::parse(body.trim_ascii_end(), &arena).unwrap();
+    let mut counter = 1 << 64;
+    let mut version = || {
+        counter += 1;
+        uuid_number(counter)
+    };
+    let mut replay = Replay {
+        version: &mut version,
+        converting,
+    };
+    let changes = replay.apply(&mut db.store, &value, &Sha1::digest(body).into());
+    db.store.verify();
+    db.store.maintain();
+    changes
+}
+
+/// The body of a whole-database record.
+pub(super) fn snapshot(store: &mut Store) -> Vec<u8> {
+    let mut snapshot = Snapshot::new(store.view(), "compacting database online", 12, true);
+    let (mut body, mut chunk) = (Vec::new(), Vec::new());
+    while snapshot.next_chunk(&mut chunk) {
+        body.append(&mut chunk);
+    }
+    body
+}
+
+fn body_of(db: &mut Db, ops: &str) -> Option<String> {
+    let done = db.transact(ops);
+    assert!(!done.reply.contains("error"), "{}", done.reply);
+    done.record.map(|record| String::from_utf8(record.body).unwrap())
+}
+
+const A: &str = "00000000-0000-0000-0000-00000000000a";
+
+#[test]
+fn records_hold_changes_of_persistent_columns() {
+    let mut db = Db::new();
+    let insert = format!(
+        r#"[{{"op":"comment","comment":"one"}},{{"op":"comment","comment":"two"}},
+            {{"op":"insert","table":"Root","uuid":"{A}","row":{{"name":"n","ephemeral":3,"x":0,"numbers":["set",[1,2]],"options":["map",[["a","1"],["b","2"]]]}}}}]"#
+    );
+    assert_eq!(
+        body_of(&mut db, &insert).unwrap(),
+        format!(
+            "{{\"Root\":{{\"{A}\":{{\"name\":\"n\",\"numbers\":[\"set\",[1,2]],\"options\":[\"map\",[[\"a\",\"1\"],[\"b\",\"2\"]]]}}}},\"_comment\":\"one\\ntwo\",\"_is_diff\":true,\"_date\":1700000000000}}\n"
+        )
+    );
+    let id = db.store.txn_id();
+    let update = r#"[{"op":"update","table":"Root","where":[],"row":{"numbers":["set",[2,3]],"options":["map",[["b","5"],["c","6"]]],"x":0,"y":7}}]"#;
+    let body = body_of(&mut db, update).unwrap();
+    assert_eq!(
+        body,
+        format!(
+            "{{\"Root\":{{\"{A}\":{{\"numbers\":[\"set\",[1,3]],\"options\":[\"map\",[[\"a\",\"1\"],[\"b\",\"5\"],[\"c\",\"6\"]]],\"y\":7}}}},\"_is_diff\":true,\"_date\":1700000000000}}\n"
+        )
+    );
+    assert_eq!(
+        db.store.txn_id(),
+        next_txn_id(id, &Sha1::digest(body.as_bytes()).into())
+    );
+    db.column_diff = false;
+    let update = r#"[{"op":"update","table":"Root","where":[],"row":{"numbers":3}}]"#;
+    assert_eq!(
+        body_of(&mut db, update).unwrap(),
+        format!("{{\"Root\":{{\"{A}\":{{\"numbers\":3}}}},\"_date\":1700000000000}}\n")
+    );
+    let id = db.store.txn_id();
+    let ephemeral = r#"[{"op":"update","table":"Root","where":[],"row":{"ephemeral":4}}]"#;
+    let done = db.transact(ephemeral);
+    assert!(done.record.is_none() && done.changes.is_some());
+    assert_ne!(db.store.txn_id(), id);
+    let delete = r#"[{"op":"delete","table":"Root","where":[]}]"#;
+    assert_eq!(
+        body_of(&mut db, delete).unwrap(),
+        format!("{{\"Root\":{{\"{A}\":null}},\"_date\":1700000000000}}\n")
+    );
+}
+
+#[test]
+fn bad_records_are_refused_with_upstreams_texts() {
+    let row = |row: &str| format!("{{\"Root\":{{\"{A}\":{row}}}}}");
+    for (record, error) in [
+        ("[]".to_owned(), "syntax \"[]\": syntax error: object expected"),
+        (
+            r#"{"Nope":{}}"#.to_owned(),
+            "syntax \"{\"Nope\":{}}\": unknown table: No table named Nope.",
+        ),
+        (
+            r#"{"_date":"x"}"#.to_owned(),
+            "syntax \"{\"_date\":\"x\"}\": unknown table: No table named _date.",
+        ),
+        (
+            r#"{"_is_diff":1}"#.to_owned(),
+            "syntax \"{\"_is_diff\":1}\": unknown table: No table named _is_diff.",
+        ),
+        (
+            r#"{"Root":3}"#.to_owned(),
+            "syntax \"3\": syntax error: object expected",
+        ),
+        (
+            r#"{"Root":{"x":null}}"#.to_owned(),
+            "syntax \"{\"x\":null}\": syntax error: \"x\" is not a valid UUID",
+        ),
+        (
+            row("null"),
+            "syntax error: transaction deletes row 00000000-0000-0000-0000-00000000000a that does not exist",
+        ),
+        (row("3"), "syntax \"3\": syntax error: row must be JSON object"),
+        (
+            row(r#"{"z":3}"#),
+            "syntax \"{\"z\":3}\": unknown column: No column z in table Root.",
+        ),
+        (
+            row(r#"{"x":"s"}"#),
+            "syntax \"\"s\"\": syntax error: expected integer",
+        ),
+    ] {
+        let mut db = Db::new();
+        let refused = replay(&mut db, record.as_bytes(), false).unwrap_err();
+        assert_eq!(refused.to_string(), error, "{record}");
+        assert!(db.contents().is_empty());
+        let tolerated = replay(&mut db, record.as_bytes(), true);
+        assert_eq!(
+            tolerated.is_ok(),
+            matches!(refused.tag.text(), "unknown table" | "unknown column"),
+            "{record}"
+        );
+    }
+}
+
+#[test]
+fn replay_judges_existence_by_the_store() {
+    let mut db = Db::new();
+    // A record with `_is_diff` inserts absolute values where the row is new.
+    let insert =
+        format!(r#"{{"Root":{{"{A}":{{"numbers":["set",[1,2]],"x":1}}}},"_is_diff":true,"_comment":[3]}}"#);
+    replay(&mut db, insert.as_bytes(), false).unwrap();
+    let diff = format!(r#"{{"Root":{{"{A}":{{"numbers":["set",[1,2,5,6]],"x":2}}}},"_is_diff":true}}"#);
+    replay(&mut db, diff.as_bytes(), false).unwrap();
+    assert!(
+        db.contents()[0].contains("numbers=[\"set\",[5,6]] "),
+        "{:?}",
+        db.contents()
+    );
+    let absolute = format!(r#"{{"Root":{{"{A}":{{"numbers":7}}}},"_is_diff":false}}"#);
+    replay(&mut db, absolute.as_bytes(), false).unwrap();
+    assert!(db.contents()[0].contains("numbers=7 "), "{:?}", db.contents());
+    let too_many = format!(r#"{{"Root":{{"{A}":{{"numbers":["set",[1,2,3]]}}}},"_is_diff":true}}"#);
+    assert!(replay(&mut db, too_many.as_bytes(), false).is_err());
+}
+
+#[test]
+fn snapshots_restore_contents_and_transaction_id() {
+    let mut db = Db::new();
+    for n in 0..500 {
+        let ops = format!(
+            r#"[{{"op":"insert","table":"Child","uuid-name":"c","row":{{"value":{n}}}}},
+                {{"op":"insert","table":"Root","row":{{"name":"{n}","x":{n},"children":["named-uuid","c"],"options":["map",[["k","{}"]]]}}}}]"#,
+            "long ".repeat(300)
+        );
+        assert!(!db.transact(&ops).reply.contains("error"));
+    }
+    let body = snapshot(&mut db.store);
+    assert!(body.len() > 2 * crate::limits::SNAPSHOT_CHUNK_BYTES && body.ends_with(b"}\n"));
+    let mut restored = Db::new();
+    replay(&mut restored, &body, false).unwrap();
+    assert_eq!(restored.contents(), db.contents());
+    assert_eq!(restored.store.txn_id(), db.store.txn_id());
+    // Only a first record says what its id is.
+    let mut other = Db::new();
+    other.transact(r#"[{"op":"insert","table":"Single","row":{}}]"#);
+    replay(&mut other, &body, false).unwrap();
+    assert_ne!(other.store.txn_id(), db.store.txn_id());
+
+    let mut empty = Db::new();
+    let body = snapshot(&mut empty.store);
+    assert_eq!(
+        String::from_utf8(body).unwrap(),
+        "{\"_comment\":\"compacting database online (transaction 00000000-0000-0000-0000-000000000000)\",\"_is_diff\":true,\"_date\":12}\n"
+    );
+}
+
+#[test]
+fn conversion_keeps_what_both_schemas_have() {
+    let schema = |columns: &str| {
+        parse_schema(&format!(
+            r#"{{"name":"D","version":"2.0.0","tables":{{"Root":{{"columns":{{{columns}}}}}}}}}"#
+        ))
+    };
+    let mut db = Db::new();
+    db.transact(&format!(
+        r#"[{{"op":"insert","table":"Root","uuid":"{A}","row":{{"name":"n","x":5,"ephemeral":8,"numbers":["set",[1,2]]}}}},
+            {{"op":"insert","table":"Single","row":{{}}}}]"#
+    ));
+    let view = db.store.view();
+    let to = |columns: &str| convert(&view, schema(columns), 1, Uuid::max(), &mut || uuid_number(99));
+    let store = to(
+        r#""name":{"type":"string"},"x":{"type":"real"},"ephemeral":{"type":"integer"},"fresh":{"type":"boolean"},
+           "numbers":{"type":{"key":"integer","min":0,"max":2}}"#,
+    )
+    .unwrap();
+    store.verify();
+    assert_eq!((store.seq().0, store.txn_id()), (0, Uuid::max()));
+    let converted = Db { store, ..Db::new() };
+    assert_eq!(
+        converted.contents(),
+        [
+            format!("Root {A} ephemeral=8 fresh=false name=n numbers=[\"set\",[1,2]] x=5")
+                .replace("name=n", "name=\"n\"")
+        ]
+    );
+    let error = to(r#""numbers":{"type":{"key":"integer","min":0,"max":1}}"#).unwrap_err();
+    assert_eq!(error.details, "set must have 0 to 1 members but 2 are present");
+    let error = to(r#""name":{"type":"integer"}"#).unwrap_err();
+    assert_eq!(error.details, "expected integer");
+}

@@ -7,3 +7,5 @@ pub mod errors;
 pub mod limits;
 pub mod net;
 pub mod runtime;
+pub mod unixctl;
+pub mod vlog;

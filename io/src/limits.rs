@@ -68,3 +68,7 @@ pub const ACCEPT_BATCH: usize = 64;
 
 /// Milliseconds without accepting after the process ran out of descriptors; then it is tried again.
 pub const ACCEPT_PAUSE_MS: u64 = 200;
+
+/// Bytes of one message on the control socket. Commands are short; the longest answers (lists, metrics) are far
+/// below. A longer message ends the connection.
+pub const CONTROL_MESSAGE_BYTES: usize = 16 << 20;

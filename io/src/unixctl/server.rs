@@ -1,0 +1,335 @@
+//! The server side: a listening socket and a task per connection on the control thread.
+
+use super::commands::{Answer, Commands, Format, Outcome};
+use crate::daemon::cleanup;
+use crate::errors::strerror;
+use crate::limits::CONTROL_MESSAGE_BYTES;
+use crate::net::bind_unix;
+use crate::{dirs, vlog};
+use bumpalo::Bump;
+use ovsdb_wire::frame::{Framer, Scan};
+use ovsdb_wire::message::{self, Message};
+use ovsdb_wire::strict;
+use ovsdb_wire::value::Value;
+use ovsdb_wire::write::{self, Members};
+use std::cell::RefCell;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::{AbortHandle, spawn_local};
+
+/// Where the control socket lies unless told otherwise: after the program and its process id.
+pub fn default_path() -> PathBuf {
+    dirs::rundir().join(format!("{}.{}.ctl", vlog::program_name(), std::process::id()))
+}
+
+/// A control socket that is being served. Dropping it closes the socket and removes its file.
+#[derive(Debug)]
+pub struct Server {
+    path: PathBuf,
+    task: AbortHandle,
+}
+
+impl Server {
+    /// Listens on `path` — absolute, or in the directory of sockets; by default [`default_path`] — and serves
+    /// `commands` there, `list-commands`, `version` (which answers `version`) and `set-options` among them.
+    /// To be called on the control thread, in the process that is to be controlled.
+    pub fn start(path: Option<&str>, version: &str, commands: Rc<RefCell<Commands>>) -> io::Result<Server> {
+        let path = path.map_or_else(default_path, |path| dirs::absolute(&dirs::rundir(), path));
+        let socket = bind_unix(&path)?;
+        cleanup::add_file(&path);
+        rustix::net::listen(&socket, crate::limits::LISTEN_BACKLOG)?;
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        let listener = UnixListener::from_std(socket.into())?;
+        register_built_in(&commands, version);
+        let task = spawn_local(accept_for_ever(listener, commands)).abort_handle();
+        Ok(Server { path, task })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+        cleanup::remove_file_now(&self.path);
+    }
+}
+
+fn register_built_in(commands: &Rc<RefCell<Commands>>, version: &str) {
+    let version = version.to_owned();
+    let for_list = Rc::downgrade(commands);
+    let mut commands = commands.borrow_mut();
+    commands.register("list-commands", Some(""), 0..=0, move |_, answer| {
+        let commands = for_list
+            .upgrade()
+            .expect("a command is called while its table lives");
+        match answer.format() {
+            Format::Text => answer.text(commands.borrow().list_text()),
+            Format::Json => answer.json(commands.borrow().list_json()),
+        }
+    });
+    commands.register("version", Some(""), 0..=0, move |_, answer| {
+        answer.text(version.as_str())
+    });
+    // Concerns the connection alone, which acts when this succeeds.
+    commands.register(
+        "set-options",
+        Some("[--format text|json]"),
+        1..=2,
+        |arguments, answer| match parse_options(arguments, answer.format()) {
+            Ok(_) => answer.done(),
+            Err(error) => answer.error(error),
+        },
+    );
+}
+
+/// The format that the arguments of `set-options` leave in force.
+fn parse_options(arguments: &[String], format: Format) -> Result<Format, String> {
+    let value = match arguments {
+        [option, value] if option == "--format" => value.as_str(),
+        [option] if option == "--format" => return Err("option '--format' requires an argument".to_owned()),
+        [option, ..] => match option.strip_prefix("--format=") {
+            Some(value) => value,
+            None if option.starts_with('-') => return Err(format!("unrecognized option '{option}'")),
+            None => return Ok(format),
+        },
+        [] => return Ok(format),
+    };
+    match value.to_ascii_lowercase().as_str() {
+        "text" => Ok(Format::Text),
+        "json" => Ok(Format::Json),
+        _ => Err(format!("option format has invalid value {value}")),
+    }
+}
+
+async fn accept_for_ever(listener: UnixListener, commands: Rc<RefCell<Commands>>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(spawn_local(serve(stream, Rc::clone(&commands)))),
+            Err(error) => {
+                log::warn!(target: "unixctl", "accept failed: {}", strerror(&error));
+                tokio::time::sleep(std::time::Duration::from_millis(crate::limits::ACCEPT_PAUSE_MS)).await;
+            }
+        }
+    }
+}
+
+/// Serves one connection to its end.
+async fn serve(mut stream: UnixStream, commands: Rc<RefCell<Commands>>) {
+    let mut framer = Framer::with_limit(CONTROL_MESSAGE_BYTES);
+    let mut unread = Vec::new();
+    let mut format = Format::Text;
+    loop {
+        let end = match framer.scan(&unread) {
+            Ok(Scan::Text { end, .. }) => end,
+            Ok(Scan::Incomplete) => match stream.read_buf(&mut unread).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => continue,
+            },
+            Err(error) => {
+                return log::warn!(target: "unixctl", "unix: error parsing stream: {error}");
+            }
+        };
+        let reply = match answer(&unread[..end], &mut format, &commands).await {
+            Ok(reply) => reply,
+            Err(error) => return log::warn!(target: "unixctl", "unix: {error}"),
+        };
+        unread.drain(..end);
+        if stream.write_all(&reply).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Runs the command in `text` and gives the reply to send, or why the connection is to be closed.
+async fn answer(text: &[u8], format: &mut Format, commands: &RefCell<Commands>) -> Result<Vec<u8>, String> {
+    let arena = Bump::new();
+    let value = strict::parse(text, &arena).map_err(|error| format!("error parsing stream: {error}"))?;
+    let kind = match message::classify(value) {
+        Ok(Message::Request { id, method, params }) => {
+            let outcome = run(method, params, format, commands).await;
+            return Ok(write_reply(&id, &outcome, *format));
+        }
+        Ok(Message::Notification { .. }) => "notification",
+        Ok(Message::Reply { .. }) => "reply",
+        Ok(Message::Error { .. }) => "error",
+        Err(error) => return Err(format!("received bad JSON-RPC message: {error}")),
+    };
+    Err(format!("received unexpected {kind} message"))
+}
+
+async fn run(
+    method: &str,
+    params: &[Value<'_>],
+    format: &mut Format,
+    commands: &RefCell<Commands>,
+) -> Outcome {
+    // Bound first, so that the table is not borrowed while the command runs.
+    let found = commands.borrow().find(method, params.len());
+    let handler = match found {
+        Ok(handler) => handler,
+        Err(error) => return Outcome::Error(error),
+    };
+    let arguments: Option<Vec<String>> = params
+        .iter()
+        .map(|param| param.as_str().map(str::to_owned))
+        .collect();
+    let Some(arguments) = arguments else {
+        return Outcome::Error(format!("\"{method}\" command has non-string argument"));
+    };
+    let (answer, outcome) = Answer::new(*format);
+    log::debug!(target: "unixctl", "received request {method}{arguments:?}");
+    handler(&arguments, answer);
+    let outcome = outcome
+        .await
+        .unwrap_or_else(|_| Outcome::Error(format!("\"{method}\" was not answered")));
+    if method == "set-options"
+        && let Ok(chosen) = parse_options(&arguments, *format)
+    {
+        *format = chosen;
+    }
+    outcome
+}
+
+fn write_reply(id: &Value<'_>, outcome: &Outcome, format: Format) -> Vec<u8> {
+    let mut reply = Vec::new();
+    match outcome {
+        Outcome::Error(text) => message::write_error(&mut reply, id, |out| write::string(out, text)),
+        Outcome::Json(json) => message::write_reply(&mut reply, id, |out| out.extend_from_slice(json)),
+        Outcome::Text(text) => message::write_reply(&mut reply, id, |out| match format {
+            Format::Text => write::string(out, text),
+            Format::Json => {
+                let mut members = Members::begin(out);
+                write::string(members.key("reply-format"), "plain");
+                write::string(members.key("reply"), text);
+                members.end();
+            }
+        }),
+    }
+    reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unixctl::{Refused, call};
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream as Client;
+
+    /// Runs `client` on a thread of its own against a server with some commands.
+    fn with_server(client: impl FnOnce(&Path) + Send + 'static) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.ctl");
+        let executor = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        executor.block_on(tokio::task::LocalSet::new().run_until(async {
+            let commands = Rc::new(RefCell::new(Commands::new()));
+            vlog::register_commands(&mut commands.borrow_mut());
+            commands
+                .borrow_mut()
+                .register("echo", Some("[WORD]..."), 0..=usize::MAX, |words, answer| {
+                    let text = words.join(" ");
+                    std::thread::spawn(move || answer.text(text));
+                });
+            commands
+                .borrow_mut()
+                .register("forget", Some(""), 0..=0, |_, answer| drop(answer));
+            let server = Server::start(path.to_str(), "ovsdb-server (Open vSwitch) 9.9", commands).unwrap();
+            assert_eq!(server.path(), path);
+            let for_client = path.clone();
+            tokio::task::spawn_blocking(move || client(&for_client))
+                .await
+                .unwrap();
+            drop(server);
+            assert!(!path.exists());
+        }));
+    }
+
+    #[test]
+    fn commands_are_answered() {
+        with_server(|path| {
+            let ask = |method: &str, arguments: &[&str]| call(path, method, arguments);
+            assert_eq!(ask("echo", &["a", "b\n"]).unwrap(), "a b\n");
+            assert_eq!(ask("version", &[]).unwrap(), "ovsdb-server (Open vSwitch) 9.9");
+            assert!(
+                ask("list-commands", &[])
+                    .unwrap()
+                    .contains("\n  set-options             [--format text|json]\n")
+            );
+            assert!(ask("vlog/list", &[]).unwrap().contains("jsonrpc"));
+            assert!(ask("list-commands", &[]).unwrap().contains("vlog/set"));
+            assert!(!ask("list-commands", &[]).unwrap().contains("vlog/message"));
+            let refused = |method: &str, arguments: &[&str]| match ask(method, arguments) {
+                Err(Refused::Command(text)) => text,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(
+                refused("version", &["x"]),
+                "\"version\" command takes at most 0 arguments"
+            );
+            assert_eq!(refused("forget", &[]), "\"forget\" was not answered");
+            assert_eq!(
+                refused("vlog/set", &["zzz"]),
+                "no destination, level, or module \"zzz\""
+            );
+            assert_eq!(refused("vlog/enable-rate-limit", &["zzz"]), "unknown module");
+            assert_eq!(
+                refused("set-options", &["--format", "xml"]),
+                "option format has invalid value xml"
+            );
+            assert_eq!(
+                refused("set-options", &["--colour"]),
+                "unrecognized option '--colour'"
+            );
+        });
+    }
+
+    #[test]
+    fn requests_may_be_pipelined_and_the_format_stays_with_the_connection() {
+        with_server(|path| {
+            let mut client = Client::connect(path).unwrap();
+            let requests = concat!(
+                r#"{"id":1,"method":"echo","params":["x"]}"#,
+                r#"{"id":2,"method":"set-options","params":["--format=json"]} "#,
+                r#"{"id":3,"method":"echo","params":["y"]}{"id":4,"method":"echo","params":[5]}"#
+            );
+            for byte in requests.as_bytes() {
+                client.write_all(&[*byte]).unwrap();
+            }
+            client.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut replies = String::new();
+            client.read_to_string(&mut replies).unwrap();
+            let expected = concat!(
+                r#"{"id":1,"result":"x","error":null}"#,
+                r#"{"id":2,"result":{"reply-format":"plain","reply":""},"error":null}"#,
+                r#"{"id":3,"result":{"reply-format":"plain","reply":"y"},"error":null}"#,
+                r#"{"id":4,"error":"\"echo\" command has non-string argument"}"#
+            );
+            assert_eq!(replies, expected);
+        });
+    }
+
+    #[test]
+    fn what_is_no_request_ends_the_connection_alone() {
+        with_server(|path| {
+            for nonsense in [
+                r#"{"method":"x","params":[]}"#,
+                "[]",
+                "{x}",
+                r#"{"id":1,"result":2}"#,
+            ] {
+                let mut client = Client::connect(path).unwrap();
+                client.write_all(nonsense.as_bytes()).unwrap();
+                assert_eq!(client.read(&mut [0]).unwrap(), 0, "{nonsense}");
+            }
+            assert_eq!(call(path, "echo", &["still here"]).unwrap(), "still here");
+        });
+    }
+}

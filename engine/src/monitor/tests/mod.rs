@@ -1,6 +1,9 @@
 //! A small database with monitors, and what their clients are told.
 
 mod cases;
+mod client;
+mod model;
+mod sharing;
 
 use super::{MonitorId, Monitors, Sink, Version};
 use crate::datum::{self, Datum};

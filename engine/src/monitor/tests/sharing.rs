@@ -1,0 +1,190 @@
+//! What is made once and shared, by counting and by looking at addresses.
+
+use super::{PORT, SITE, World};
+use crate::ids::SessionId;
+use crate::monitor::Version;
+use bytes::Bytes;
+
+/// What the last publication made: row updates written, distinct bodies.
+fn made(world: &World, before: (u64, u64)) -> (u64, u64) {
+    let usage = world.monitors.usage();
+    (usage.rows_written - before.0, usage.bodies_made - before.1)
+}
+
+fn counts(world: &World) -> (u64, u64) {
+    let usage = world.monitors.usage();
+    (usage.rows_written, usage.bodies_made)
+}
+
+/// Messages since the last call by session.
+fn messages(world: &mut World) -> Vec<(u64, Vec<Bytes>)> {
+    let mut messages: Vec<_> = std::mem::take(&mut world.sent.messages)
+        .into_iter()
+        .map(|(session, segments)| (session.0, segments))
+        .collect();
+    messages.sort_by_key(|(session, _)| *session);
+    messages
+}
+
+fn are_shared(a: &[Bytes], b: &[Bytes]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.as_ptr() == b.as_ptr())
+}
+
+#[test]
+fn equal_requests_share_whole_messages_whatever_their_order() {
+    let mut world = World::new();
+    let conditions = [
+        r#"[["name","==","a"],["number","==",1],["tags","includes","x"]]"#,
+        r#"[["tags","includes","x"],["name","==","a"],["number","==",1],["name","==","a"]]"#,
+        r#"[["number","==",1],false,["name","==","a"],["tags","includes","x"]]"#,
+    ];
+    for session in 0..300 {
+        let condition = conditions[session as usize % 3];
+        let requests = if session % 2 == 0 {
+            format!(r#"{{"Site":{{}},"Port":{{"columns":["name","tags"],"where":{condition}}}}}"#)
+        } else {
+            format!(r#"{{"Port":[{{"columns":["tags","name"],"where":{condition}}}],"Site":[{{}}]}}"#)
+        };
+        world.add(session, Version::V3, "[\"monid\",\"X\"]", &requests);
+    }
+    let usage = world.monitors.usage();
+    assert_eq!(
+        (usage.monitors, usage.specs, usage.conditions, usage.clauses),
+        (300, 1, 2, 3)
+    );
+    let before = counts(&world);
+    world.publish(&[(PORT, 1, Some(&[("name", "\"a\"")])), (SITE, 2, Some(&[]))]);
+    assert_eq!(made(&world, before), (2, 1));
+    let messages = messages(&mut world);
+    assert_eq!(messages.len(), 300);
+    assert!(
+        messages
+            .iter()
+            .all(|(_, segments)| are_shared(segments, &messages[0].1))
+    );
+}
+
+#[test]
+fn different_conditions_that_match_the_same_rows_share_bodies() {
+    let mut world = World::new();
+    for session in 0..100 {
+        let requests = format!(
+            r#"{{"Port":{{"columns":["name"],"where":[["name","==","a"],["number","==",{session}]]}}}}"#
+        );
+        world.add(session, Version::V2, "1", &requests);
+    }
+    assert_eq!(world.monitors.usage().specs, 100);
+    let before = counts(&world);
+    world.publish(&[(PORT, 1, Some(&[("name", "\"a\""), ("number", "-1")]))]);
+    assert_eq!(made(&world, before), (1, 1));
+    let messages = messages(&mut world);
+    assert_eq!(messages.len(), 100);
+    assert!(
+        messages
+            .iter()
+            .all(|(_, segments)| are_shared(segments, &messages[0].1))
+    );
+}
+
+#[test]
+fn a_row_is_written_once_for_sessions_that_see_different_sets_of_rows() {
+    let mut world = World::new();
+    for session in 0..8 {
+        let clauses: Vec<String> = (0..3)
+            .filter(|bit| session >> bit & 1 == 1)
+            .map(|bit| format!(r#"["number","==",{bit}]"#))
+            .chain(["false".to_owned()])
+            .collect();
+        let requests = format!(
+            r#"{{"Port":{{"columns":["name"],"where":[{}]}}}}"#,
+            clauses.join(",")
+        );
+        world.add(session, Version::V2, &session.to_string(), &requests);
+    }
+    let before = counts(&world);
+    let long = format!("\"{}\"", "x".repeat(2000));
+    world.publish(&[
+        (PORT, 1, Some(&[("name", &long), ("number", "0")])),
+        (PORT, 2, Some(&[("name", &long), ("number", "1")])),
+        (PORT, 3, Some(&[("name", &long), ("number", "2")])),
+    ]);
+    assert_eq!(made(&world, before), (3, 7), "seven sets of rows are not empty");
+    let messages = messages(&mut world);
+    assert_eq!(messages.len(), 7);
+    let row = |session: usize, segment: usize| messages[session - 1].1[segment].as_ptr();
+    assert_eq!(row(1, 1), row(3, 1), "sessions 1 and 3 share the first row");
+    assert_eq!(row(1, 1), row(7, 1));
+}
+
+#[test]
+fn monitors_that_do_not_match_cost_nothing() {
+    let mut world = World::new();
+    for session in 0..1000u64 {
+        let requests = format!(
+            r#"{{"Port":{{"columns":["name","number"],"where":[["number","==",{session}],["options","includes",["map",[["chassis","c{session}"]]]],["name","==","n{session}"]]}}}}"#
+        );
+        world.add(session, Version::V2, "1", &requests);
+    }
+    let before = counts(&world);
+    world.publish(&[(
+        PORT,
+        1,
+        Some(&[
+            ("options", "[\"map\",[[\"chassis\",\"c77\"]]]"),
+            ("number", "500"),
+        ]),
+    )]);
+    assert_eq!(made(&world, before), (1, 1));
+    let sessions: Vec<u64> = messages(&mut world).iter().map(|(session, _)| *session).collect();
+    assert_eq!(sessions, [77, 500]);
+    let usage = world.monitors.usage();
+    assert_eq!(
+        (usage.clauses, usage.clauses_unindexed, usage.evaluations),
+        (3000, 0, 0)
+    );
+}
+
+#[test]
+fn a_clause_that_no_lookup_finds_is_evaluated_once_for_all_and_counted() {
+    let mut world = World::new();
+    for session in 0..100u64 {
+        let requests = format!(r#"{{"Port":{{"where":[["number",">",10],["name","==","n{session}"]]}}}}"#);
+        world.add(session, Version::V2, "1", &requests);
+    }
+    let usage = world.monitors.usage();
+    assert_eq!((usage.clauses_unindexed, usage.evaluations), (1, 0));
+    world.publish(&[(PORT, 1, Some(&[("number", "11")]))]);
+    assert_eq!(world.monitors.usage().evaluations, 1);
+    assert_eq!(messages(&mut world).len(), 100);
+}
+
+#[test]
+fn sessions_that_catch_up_together_share_what_is_made() {
+    for lagging in [2, 90] {
+        let mut world = World::new();
+        for session in 0..100u64 {
+            let requests = format!(
+                r#"{{"Port":{{"columns":["name"],"where":[["name","!=",""],["number","==",{session}]]}}}}"#
+            );
+            world.add(session, Version::V2, "1", &requests);
+        }
+        let sessions: Vec<SessionId> = (0..lagging).map(SessionId).collect();
+        for session in &sessions {
+            world.monitors.set_lagging(*session, true);
+        }
+        let changes = world.commit(&[(PORT, 1, Some(&[("name", "\"a\""), ("number", "-1")]))]);
+        let before = counts(&world);
+        let last_id = world.view.txn_id();
+        world
+            .monitors
+            .catch_up(&sessions, &changes, last_id, &mut world.sent);
+        assert_eq!(made(&world, before), (1, 1));
+        let messages = messages(&mut world);
+        assert_eq!(messages.len(), sessions.len());
+        assert!(
+            messages
+                .iter()
+                .all(|(_, segments)| are_shared(segments, &messages[0].1))
+        );
+    }
+}

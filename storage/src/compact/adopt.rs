@@ -99,6 +99,10 @@ impl Replacement {
         match self.state {
             State::Copying { base } => Ok(base),
             State::Between => {
+                assert!(
+                    self.records >= 2,
+                    "a replacement has a schema and contents, as its first header says"
+                );
                 self.flush()?;
                 let base = self.written;
                 self.state = State::Copying { base };

@@ -15,6 +15,9 @@
 //! its header is kept free and filled in at the end; leading zeros make the length as long as the place,
 //! and mean nothing to the C programs' `strtoul`.
 //!
+//! That zero also says [`Front::Unsynced`]. In the first record, which has nothing in front of it, it tells a
+//! reader that the second one came into place with it: no power cut can have torn that.
+//!
 //! What a power cut leaves, by the last thing that was done:
 //!
 //! | Done | The name leads to | Then |
@@ -41,7 +44,7 @@ use crate::disk::{self, Disk, DiskFile, Open};
 use crate::error::{Error, Result};
 use crate::limits::STEP_BYTES_MAX;
 use crate::log::Mark;
-use crate::record::{Digest, Entry, Hasher, Header, Magic, RESERVED_HEADER_BYTES};
+use crate::record::{Digest, Entry, Front, Hasher, Header, Magic, RESERVED_HEADER_BYTES};
 
 /// A replacement in the making. Dropped, it is removed.
 pub struct Replacement {
@@ -55,6 +58,8 @@ pub struct Replacement {
     /// Up to where the log is in the replacement: at first by meaning, later as copied.
     copied: u64,
     mark: Mark,
+    /// The replacement's own records.
+    records: u64,
 }
 
 enum State {
@@ -121,6 +126,7 @@ impl Replacement {
             state: State::Between,
             copied: mark.offset,
             mark,
+            records: 0,
         })
     }
 
@@ -130,13 +136,10 @@ impl Replacement {
             matches!(self.state, State::Between),
             "records do not nest, and precede the log's"
         );
-        assert!(!entry.body.is_empty(), "a header cannot say that a body is empty");
-        Header::write(
-            &mut self.pending,
-            Magic::Standalone,
-            entry.body.len() as u64,
-            &entry.sha1,
-        );
+        self.records += 1;
+        entry
+            .header(Magic::Standalone, Front::Unsynced)
+            .write(&mut self.pending);
         self.pending.extend_from_slice(entry.body);
     }
 
@@ -147,6 +150,7 @@ impl Replacement {
             "records do not nest, and precede the log's"
         );
         let header = self.written + self.pending.len() as u64;
+        self.records += 1;
         self.state = State::Within {
             header,
             hasher: Hasher::default(),
@@ -175,10 +179,15 @@ impl Replacement {
         else {
             panic!("a record that ends was begun");
         };
-        assert!(length > 0, "a header cannot say that a body is empty");
         let sha1 = hasher.finish();
+        let header_line = Header {
+            magic: Some(Magic::Standalone),
+            length,
+            front: Front::Unsynced,
+            sha1,
+        };
         let mut line = Vec::with_capacity(RESERVED_HEADER_BYTES);
-        Header::write_reserved(&mut line, length, &sha1);
+        header_line.write_reserved(&mut line);
         self.flush()?;
         let written = disk::write_all_at(&*self.file, &line, header);
         written.map_err(|error| self.failed(&error))?;

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::compact::Replacement;
-use crate::disk::Disk;
 use crate::disk::faulty::{Fault, Faults, FaultyDisk, Operation};
 use crate::disk::memory::{MemoryDisk, Survival};
-use crate::error::{Error, Result};
+use crate::disk::{Disk, Open};
+use crate::error::{Error, Kind, Result};
 use crate::limits::STEP_BYTES_MAX;
 use crate::log::{Access, Reader, Writer, create};
 use crate::record::{Digest, Entry};
@@ -62,14 +62,20 @@ struct Run {
 
 impl Run {
     fn append(&mut self, writer: &mut Writer, padding: usize) {
+        self.append_group(writer, 1, padding);
+    }
+
+    fn append_group(&mut self, writer: &mut Writer, count: u64, padding: usize) {
         // A number refused is used again, as a transaction that failed did not happen.
         let next = self.acknowledged + 1;
-        self.attempted = self.attempted.max(next);
-        let body = number(next, padding);
-        match writer.append(&[Entry::new(&body)]).and_then(|()| writer.sync()) {
+        let last = self.acknowledged + count;
+        self.attempted = self.attempted.max(last);
+        let bodies: Vec<_> = (next..=last).map(|next| number(next, padding)).collect();
+        let group: Vec<_> = bodies.iter().map(|body| Entry::new(body)).collect();
+        match writer.append(&group).and_then(|()| writer.sync()) {
             Ok(()) => {
                 assert!(!self.broken, "a broken writer acknowledges nothing");
-                self.acknowledged = next;
+                self.acknowledged = last;
             }
             Err(error) => self.errors.push(error),
         }
@@ -108,7 +114,7 @@ fn run(disk: Arc<dyn Disk>, rounds: u64) -> Run {
     run.created = true;
     for _ in 0..rounds {
         run.append(&mut writer, 0);
-        run.append(&mut writer, 10);
+        run.append_group(&mut writer, 8, 300);
         if let Err(error) = compact(&mut run, &mut writer) {
             run.errors.push(error);
         }
@@ -137,7 +143,7 @@ fn a_compacted_file_says_what_the_log_said() {
     let run = run(Arc::new(disk.clone()), 3);
     assert_eq!(run.errors, []);
     assert_eq!(reached(&disk), Ok(run.acknowledged));
-    assert_eq!(run.acknowledged, 18);
+    assert_eq!(run.acknowledged, 39);
     assert!(
         disk.names().iter().all(|name| name == Path::new(PATH)),
         "{:?}",
@@ -258,6 +264,33 @@ fn faulty_run(operation: Operation, after: u64, times: u64, fault: Fault) -> boo
         );
     }
     faults.used() > 0
+}
+
+/// The first header of a compacted file says that no power cut can have torn its second record.
+#[test]
+fn damage_to_a_snapshot_is_never_a_tail() {
+    let disk = MemoryDisk::default();
+    let mut writer = create(Arc::new(disk.clone()), Path::new(PATH), Entry::new(SCHEMA)).unwrap();
+    let mut run = Run::default();
+    run.append(&mut writer, 0);
+    let mut replacement = writer.replacement(writer.mark()).unwrap();
+    snapshot(&mut replacement, 1, 0).unwrap();
+    writer.adopt(replacement).unwrap();
+    let end = writer.end();
+    run.append(&mut writer, 0);
+    drop(writer);
+    let file = disk.open(Path::new(PATH), Open::ReadWrite).unwrap();
+    file.truncate(end).unwrap();
+    assert_eq!(reached(&disk), Ok(1));
+    file.write_at(b"?", end - 3).unwrap();
+    let error = reached(&disk).unwrap_err();
+    assert_eq!(error.kind, Kind::Damaged);
+    assert!(
+        error
+            .to_string()
+            .contains("all that was there when the file was compacted"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -3,8 +3,8 @@
 //! Operations that change something are counted, and power can be cut at any of them. After the cut all of
 //! them fail, without effect; [`MemoryDisk::after_power_cut`] gives the disk that the next start finds.
 //!
-//! The model: a synced file has its contents. Of later writes each may be there wholly, in part or not at
-//! all, in any combination; bytes that were never written are zero. Names are durable when their directory
+//! The model: a synced file has its contents. Of later writes each sector may be there wholly, in part or
+//! not at all, in any combination; bytes that were never written are zero. Names are durable when their directory
 //! was synced; later changes of names survive in order, up to some point.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +20,9 @@ use super::{Disk, DiskFile, Lock, Open};
 /// A handle of the disk; clones are the same disk.
 #[derive(Clone, Default)]
 pub struct MemoryDisk(Arc<Mutex<State>>);
+
+/// What a disk writes whole or not at all, mostly.
+const SECTOR_BYTES: usize = 512;
 
 /// What survives of changes that were not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +107,19 @@ impl MemoryDisk {
         MemoryDisk(Arc::new(Mutex::new(state)))
     }
 
+    /// Makes `path` a file of these contents, durably; not counted as an operation.
+    pub fn put(&self, path: &Path, contents: &[u8]) {
+        let mut state = self.0.lock();
+        let file = state.files.len();
+        state.files.push(Contents {
+            now: contents.to_vec(),
+            durable: contents.to_vec(),
+            unsynced: Vec::new(),
+        });
+        state.names.insert(path.to_path_buf(), file);
+        state.names_durable.insert(path.to_path_buf(), file);
+    }
+
     /// The contents of a file, as a running system sees it.
     pub fn contents(&self, path: &Path) -> Option<Vec<u8>> {
         let state = self.0.lock();
@@ -149,6 +165,21 @@ impl State {
 }
 
 impl Contents {
+    /// A write is a change for each sector, as each may survive without the others.
+    fn write(&mut self, bytes: &[u8], mut offset: u64) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let room = SECTOR_BYTES - offset as usize % SECTOR_BYTES;
+            let (sector, after) = rest.split_at(room.min(rest.len()));
+            self.change(Change::Write {
+                offset,
+                bytes: sector.to_vec(),
+            });
+            offset += sector.len() as u64;
+            rest = after;
+        }
+    }
+
     fn change(&mut self, change: Change) {
         change.apply(&mut self.now, u64::MAX);
         self.unsynced.push(change);
@@ -336,10 +367,11 @@ impl DiskFile for MemoryFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        self.change(Change::Write {
-            offset,
-            bytes: bytes.to_vec(),
-        })?;
+        let mut state = self.disk.0.lock();
+        if !state.is_cut() {
+            state.files[self.file].write(bytes, offset);
+        }
+        state.operation()?;
         Ok(bytes.len())
     }
 

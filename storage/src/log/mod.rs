@@ -8,12 +8,14 @@
 //!                     └► damage before intact records: refused
 //! ```
 //!
-//! **What a bad record means.** A process that dies or a power cut can only leave a bad record at the end
-//! of the file: every append begins where the last good record ended. Then nothing that was ever
-//! acknowledged is lost with it, and it is a *torn tail*. When intact records follow a bad one, the bad one
-//! has changed after it was written, and the records behind it were acknowledged: serving what precedes it
-//! would drop them without a word (as upstream does), so the file is refused. A good record that its reader
-//! cannot apply is judged the same way ([`Reader::unread`]).
+//! **What a bad record means.** A process that dies or a power cut leaves bad records only in what was not
+//! yet synced: every append begins where the last good record ended. Nothing acknowledged is lost with
+//! them, and they are a *torn tail*; as pages reach the disk in any order, intact records of the same group
+//! may follow the bad one. But when a record follows that was written after everything in front of it was
+//! durable ([`Front`](crate::record::Front)), then the bad one has changed after it was written: serving
+//! what precedes it would drop acknowledged records without a word (as upstream does), so the file is
+//! refused. Records of the C programs, which do not tell, are taken to be of that kind. A good record that
+//! its reader cannot apply was not torn; with anything intact behind it the file is refused.
 //!
 //! **What is served is durable.** [`Reader::into_writer`] syncs once: a process killed after a write and
 //! before its sync leaves records in the page cache that a power cut could still take.

@@ -4,11 +4,12 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Growth, Place, Tail, Writer, damage};
+use super::damage::{Fault, Stop, judge};
+use super::{Growth, Place, Tail, Writer};
 use crate::disk::{self, Disk, DiskFile, Lock, Open};
 use crate::error::{Error, Kind, Result};
 use crate::limits::HEADER_BYTES_MAX;
-use crate::record::{Found, Header, Magic, Record, Scanner};
+use crate::record::{Found, Front, Header, Magic, Record, Scanner};
 
 /// What a file is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Reader {
     last: Option<u64>,
     /// Good records read.
     records: u64,
+    /// Of the first of them.
+    first: Front,
     /// Where the second record ends; 0 before.
     base: u64,
 }
@@ -90,6 +93,7 @@ impl Reader {
                 state,
                 last: None,
                 records: 0,
+                first: Front::Durable,
                 base: 0,
             },
             magic,
@@ -109,8 +113,10 @@ impl Reader {
                 self.state = State::Reading(record.end());
                 self.last = Some(at);
                 self.records += 1;
-                if self.records == 2 {
-                    self.base = record.end();
+                match self.records {
+                    1 => self.first = record.front,
+                    2 => self.base = record.end(),
+                    _ => {}
                 }
                 Ok(Some(record))
             }
@@ -118,7 +124,7 @@ impl Reader {
                 self.state = State::Ended { end: at, tail: None };
                 Ok(None)
             }
-            Ok(Found::Bad(why)) => self.stop(at, why).map(|()| None),
+            Ok(Found::Bad(why)) => self.stop(Fault::Bad, at, why).map(|()| None),
             Err(error) => Err(self.refuse(error)),
         }
     }
@@ -132,7 +138,7 @@ impl Reader {
             .take()
             .expect("a record was read, and is taken back once");
         self.records -= 1;
-        self.stop(at, why)
+        self.stop(Fault::Unusable, at, why)
     }
 
     /// `unread`'s reason for a body that is not JSON; `parse_error` is the parser's.
@@ -188,21 +194,24 @@ impl Reader {
         Ok(writer.holding(self.lock.expect("opening for writing takes the lock")))
     }
 
-    /// The records end at `at`, with a bad one there: is that the end of the log, or damage?
-    fn stop(&mut self, at: u64, why: Error) -> Result<()> {
-        let judged = match at {
-            // Without its schema there is no database.
-            0 => Err(why.clone()),
-            _ => damage::judge(&mut self.scanner, &self.place.name, at, &why),
+    /// The records end at `at`: is that the end of the log, or damage?
+    fn stop(&mut self, fault: Fault, at: u64, why: Error) -> Result<()> {
+        let stop = Stop {
+            fault,
+            offset: at,
+            why: &why,
+            records: self.records,
+            first: self.first,
         };
-        match judged {
-            Ok(()) => {
+        match judge(&mut self.scanner, &self.place.name, stop) {
+            Ok(intact) => {
                 let len = self.scanner.len() - at;
                 self.state = State::Ended {
                     end: at,
                     tail: Some(Tail {
                         offset: at,
                         len,
+                        intact,
                         error: why,
                     }),
                 };

@@ -9,13 +9,17 @@ use crate::error::{Error, Result};
 use crate::limits::{KEPT_TAILS_MAX, READ_WINDOW_BYTES};
 use crate::path;
 
-/// Bytes after the last good record, nothing among them intact.
+/// Bytes after the last good record of the log. What they hold was never acknowledged, unless they were
+/// changed after they were written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tail {
     /// Where the last good record ends.
     pub offset: u64,
     /// Bytes from there to the end of the file, `> 0`.
     pub len: u64,
+    /// Good records among them, all written before the bad one in front of them was known to be durable: a
+    /// power cut takes pages in any order.
+    pub intact: u64,
     /// Upstream's words for the bad record.
     pub error: Error,
 }
@@ -45,7 +49,8 @@ impl Tail {
         })?;
         ::log::warn!(
             target: "ovsdb_log",
-            "{name}: cut a torn tail of {} bytes at offset {}, kept in {shown}", self.len, self.offset
+            "{name}: cut a torn tail of {} bytes ({} intact records) at offset {}, kept in {shown}",
+            self.len, self.intact, self.offset
         );
         Ok(())
     }

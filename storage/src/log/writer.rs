@@ -6,7 +6,7 @@ use std::sync::Weak;
 use super::{Place, Tail};
 use crate::disk::{self, DiskFile, Lock};
 use crate::error::{Error, Result};
-use crate::record::{Encoder, Entry, Magic};
+use crate::record::{Encoder, Entry, Front, Magic};
 
 /// The writing end of an open database file. Between calls the file holds good records up to
 /// [`Writer::end`], and beyond it only what a state below says.
@@ -105,8 +105,13 @@ impl Writer {
     pub fn append(&mut self, records: &[Entry<'_>]) -> Result<()> {
         self.prepare()?;
         let mut end = self.growth.bytes;
+        let front = if self.durable == end {
+            Front::Durable
+        } else {
+            Front::Unsynced
+        };
         let file = &*self.file;
-        let written = self.encoder.encode(Magic::Standalone, records, |piece| {
+        let written = self.encoder.encode(Magic::Standalone, front, records, |piece| {
             disk::write_all_at(file, piece, end)?;
             end += piece.len() as u64;
             Ok(())

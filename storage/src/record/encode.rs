@@ -1,6 +1,6 @@
 //! Many records to few writes.
 
-use super::{Digest, Header, Magic};
+use super::{Digest, Front, Header, Magic};
 use crate::limits::{DIRECT_WRITE_BYTES_MIN, GATHER_BYTES_KEPT};
 
 /// A record to be written: its body, line feed included, and the body's hash.
@@ -18,6 +18,15 @@ impl<'a> Entry<'a> {
             sha1: Digest::of(body),
         }
     }
+
+    pub(crate) fn header(&self, magic: Magic, front: Front) -> Header {
+        Header {
+            magic: Some(magic),
+            length: self.body.len() as u64,
+            front,
+            sha1: self.sha1,
+        }
+    }
 }
 
 /// Frames records into pieces to be written one after the other: a group of small records is one piece,
@@ -28,20 +37,19 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Hands the pieces of `records`, in order, to `write`; its first error ends it.
+    /// Hands the pieces of `records`, in order, to `write`; its first error ends it. `front` is what is
+    /// known of the bytes before the first of them.
     pub fn encode<E>(
         &mut self,
         magic: Magic,
+        mut front: Front,
         records: &[Entry<'_>],
         mut write: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         self.gathered.clear();
         for record in records {
-            assert!(
-                !record.body.is_empty(),
-                "a header cannot say that a body is empty"
-            );
-            Header::write(&mut self.gathered, magic, record.body.len() as u64, &record.sha1);
+            record.header(magic, front).write(&mut self.gathered);
+            front = Front::Unsynced;
             if record.body.len() >= DIRECT_WRITE_BYTES_MIN {
                 write(&self.gathered)?;
                 write(record.body)?;
@@ -68,10 +76,11 @@ mod tests {
 
     fn pieces(records: &[Entry<'_>]) -> Vec<Vec<u8>> {
         let mut pieces = Vec::new();
-        let result: Result<(), ()> = Encoder::default().encode(Magic::Standalone, records, |piece| {
-            pieces.push(piece.to_vec());
-            Ok(())
-        });
+        let result: Result<(), ()> =
+            Encoder::default().encode(Magic::Standalone, Front::Durable, records, |piece| {
+                pieces.push(piece.to_vec());
+                Ok(())
+            });
         assert_eq!(result, Ok(()));
         pieces
     }
@@ -80,7 +89,7 @@ mod tests {
     fn a_group_of_small_records_is_one_piece() {
         let pieces = pieces(&[Entry::new(b"{}\n"), Entry::new(b"{\"a\":1}\n")]);
         let expected = "OVSDB JSON 3 5f36b2ea290645ee34d943220a14b54ee5ea5be5\n{}\n\
-                        OVSDB JSON 8 ";
+                        OVSDB JSON 08 ";
         assert_eq!(pieces.len(), 1);
         assert!(
             String::from_utf8_lossy(&pieces[0]).starts_with(expected),

@@ -29,6 +29,18 @@ impl Magic {
     }
 }
 
+/// What its writer knew of the bytes in front of a record. It is told by a zero before the length, which
+/// upstream's `strtoul` does not mind, so that whoever finds a bad record before this one can tell what
+/// a power cut took from what has changed later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Front {
+    /// They were durable. The C programs, which do not say, are read like this.
+    Durable,
+    /// They were not known to be; the group was not yet synced. In the first record, which has nothing in
+    /// front: the second record came into place together with it.
+    Unsynced,
+}
+
 /// A header line that parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -36,6 +48,7 @@ pub struct Header {
     pub magic: Option<Magic>,
     /// Bytes of body.
     pub length: u64,
+    pub front: Front,
     pub sha1: Digest,
 }
 
@@ -47,7 +60,7 @@ pub(super) const LEAD: &[u8] = b"OVSDB ";
 const RESERVED_LENGTH_DIGITS: usize = 15;
 
 /// Bytes of a reserved header of a standalone file.
-pub const RESERVED_HEADER_BYTES: usize = LEAD.len() + 4 + 1 + RESERVED_LENGTH_DIGITS + 1 + 40 + 1;
+pub(crate) const RESERVED_HEADER_BYTES: usize = LEAD.len() + 4 + 1 + RESERVED_LENGTH_DIGITS + 1 + 40 + 1;
 
 const _: () = assert!(RESERVED_HEADER_BYTES < HEADER_BYTES_MAX);
 
@@ -59,53 +72,88 @@ impl Header {
         let blank = rest.iter().position(|&byte| byte == b' ')?;
         let magic = Magic::from_text(&rest[..blank]);
         let rest = &rest[blank + 1..];
+        let front = if rest.first() == Some(&b'0') {
+            Front::Unsynced
+        } else {
+            Front::Durable
+        };
         let (length, used) = strtoul(rest);
         if length == 0 || length == u64::MAX {
             return None;
         }
         let rest = rest[used..].strip_prefix(b" ")?;
         let sha1 = Digest(unhex(rest.get(..40)?)?);
-        (rest.get(40) == Some(&b'\n')).then_some(Header { magic, length, sha1 })
+        (rest.get(40) == Some(&b'\n')).then_some(Header {
+            magic,
+            length,
+            front,
+            sha1,
+        })
     }
 
-    /// Appends the header of a record of `length` bytes.
-    pub fn write(out: &mut Vec<u8>, magic: Magic, length: u64, sha1: &Digest) {
-        write_padded(out, magic, length, 0, sha1);
+    /// Appends the line.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        self.write_padded(out, 0);
     }
 
-    /// Appends the header of a standalone record in exactly [`RESERVED_HEADER_BYTES`] bytes.
-    pub fn write_reserved(out: &mut Vec<u8>, length: u64, sha1: &Digest) {
+    /// Appends the line in exactly [`RESERVED_HEADER_BYTES`] bytes; its length begins with a zero.
+    pub(crate) fn write_reserved(&self, out: &mut Vec<u8>) {
+        assert_eq!(
+            self.front,
+            Front::Unsynced,
+            "a reserved header is told by its zeros"
+        );
         let start = out.len();
-        write_padded(out, Magic::Standalone, length, RESERVED_LENGTH_DIGITS, sha1);
+        self.write_padded(out, RESERVED_LENGTH_DIGITS);
         assert_eq!(
             out.len() - start,
             RESERVED_HEADER_BYTES,
-            "no file is as long as {length} bytes"
+            "no file has {} bytes",
+            self.length
         );
+    }
+
+    fn write_padded(&self, out: &mut Vec<u8>, digits_min: usize) {
+        assert!(self.length > 0, "a header cannot say that a body is empty");
+        let magic = self.magic.expect("what is written is of a known kind");
+        out.extend_from_slice(LEAD);
+        out.extend_from_slice(magic.text().as_bytes());
+        out.push(b' ');
+        let mut digits = [b'0'; 21];
+        let mut first = digits.len();
+        let mut rest = self.length;
+        while rest > 0 {
+            first -= 1;
+            digits[first] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        if self.front == Front::Unsynced {
+            first -= 1;
+        }
+        out.extend_from_slice(&digits[first.min(digits.len() - digits_min)..]);
+        out.push(b' ');
+        let mut text = [0; 40];
+        out.extend_from_slice(hex(&self.sha1.0, &mut text).as_bytes());
+        out.push(b'\n');
     }
 }
 
-fn write_padded(out: &mut Vec<u8>, magic: Magic, length: u64, digits_min: usize, sha1: &Digest) {
-    out.extend_from_slice(LEAD);
-    out.extend_from_slice(magic.text().as_bytes());
-    out.push(b' ');
-    let mut digits = [b'0'; 20];
-    let mut first = digits.len();
-    let mut rest = length;
-    while rest > 0 {
-        first -= 1;
-        digits[first] = b'0' + (rest % 10) as u8;
-        rest /= 10;
+/// What upstream's message shows of a line that is no header: up to the blank after the magic, which its
+/// parser has overwritten by then; where there is none, the line.
+pub(super) fn shown(line: &[u8]) -> &[u8] {
+    let line = c_string(line);
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    match line
+        .strip_prefix(LEAD)
+        .and_then(|magic| magic.iter().position(|&byte| byte == b' '))
+    {
+        Some(blank) => &line[..LEAD.len() + blank],
+        None => line,
     }
-    out.extend_from_slice(&digits[first.min(digits.len() - digits_min)..]);
-    out.push(b' ');
-    let mut text = [0; 40];
-    out.extend_from_slice(hex(&sha1.0, &mut text).as_bytes());
-    out.push(b'\n');
 }
 
 /// The bytes before the first NUL: what a C program sees of a line.
-pub(super) fn c_string(line: &[u8]) -> &[u8] {
+fn c_string(line: &[u8]) -> &[u8] {
     &line[..line.iter().position(|&byte| byte == 0).unwrap_or(line.len())]
 }
 
@@ -210,20 +258,25 @@ mod tests {
     #[test]
     fn a_written_header_is_read_back() {
         let sha1 = Digest::of(b"body\n");
-        for length in [1, 9, 10, 123_456, 999_999_999_999_999] {
-            let mut line = Vec::new();
-            Header::write(&mut line, Magic::Standalone, length, &sha1);
-            let expected = Header {
-                magic: Some(Magic::Standalone),
-                length,
-                sha1,
-            };
-            assert_eq!(line, format!("OVSDB JSON {length} {sha1}\n").as_bytes());
-            assert_eq!(Header::parse(&line), Some(expected));
-            line.clear();
-            Header::write_reserved(&mut line, length, &sha1);
-            assert_eq!(line.len(), RESERVED_HEADER_BYTES);
-            assert_eq!(Header::parse(&line), Some(expected));
+        for length in [1, 9, 10, 123_456, 99_999_999_999_999] {
+            for (front, zero) in [(Front::Durable, ""), (Front::Unsynced, "0")] {
+                let header = Header {
+                    magic: Some(Magic::Standalone),
+                    length,
+                    front,
+                    sha1,
+                };
+                let mut line = Vec::new();
+                header.write(&mut line);
+                assert_eq!(line, format!("OVSDB JSON {zero}{length} {sha1}\n").as_bytes());
+                assert_eq!(Header::parse(&line), Some(header));
+                if front == Front::Unsynced {
+                    line.clear();
+                    header.write_reserved(&mut line);
+                    assert_eq!(line.len(), RESERVED_HEADER_BYTES);
+                    assert_eq!(Header::parse(&line), Some(header));
+                }
+            }
         }
     }
 }

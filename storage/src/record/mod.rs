@@ -10,7 +10,8 @@ mod scan;
 mod window;
 
 pub use encode::{Encoder, Entry};
-pub use header::{Header, Magic, RESERVED_HEADER_BYTES};
+pub(crate) use header::RESERVED_HEADER_BYTES;
+pub use header::{Front, Header, Magic};
 pub use scan::Record;
 pub(crate) use scan::{Found, Intact, Scanner};
 

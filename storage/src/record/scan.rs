@@ -5,9 +5,9 @@
 
 use std::io;
 
-use super::header::{LEAD, c_string};
+use super::header::{self, LEAD};
 use super::window::Window;
-use super::{Digest, Hasher, Header, Magic};
+use super::{Digest, Front, Hasher, Header, Magic};
 use crate::disk::DiskFile;
 use crate::error::{Cause, Error, Kind, Result};
 use crate::limits::{
@@ -23,6 +23,8 @@ pub struct Record {
     pub body_offset: u64,
     pub body: Vec<u8>,
     pub sha1: Digest,
+    /// What its writer knew of the records before it.
+    pub front: Front,
 }
 
 impl Record {
@@ -46,14 +48,44 @@ pub(crate) enum Found {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Intact {
     Nothing,
-    /// `records` good ones of `bytes` bytes together, the first of them at `offset`.
+    /// `records` good ones of `bytes` bytes together, the first of them at `offset`. `front` is what they say
+    /// was in front of them: durable, if any of them says so.
     Records {
         offset: u64,
         records: u64,
         bytes: u64,
+        front: Front,
     },
     /// The search was given up; see [`SEARCH_FACTOR_MAX`].
     Unknown,
+}
+
+impl Intact {
+    /// Counts a good record from `start` to `end`.
+    fn add(&mut self, start: u64, end: u64, its_front: Front) {
+        match self {
+            Intact::Records {
+                records,
+                bytes,
+                front,
+                ..
+            } => {
+                *records += 1;
+                *bytes += end - start;
+                if its_front == Front::Durable {
+                    *front = Front::Durable;
+                }
+            }
+            Intact::Nothing | Intact::Unknown => {
+                *self = Intact::Records {
+                    offset: start,
+                    records: 1,
+                    bytes: end - start,
+                    front: its_front,
+                };
+            }
+        }
+    }
 }
 
 /// Reads records of one kind of file.
@@ -92,8 +124,7 @@ impl Scanner {
             return Ok(Found::End);
         }
         let Some(header) = Header::parse(line).filter(|header| header.magic == Some(magic)) else {
-            let shown = c_string(line);
-            let shown = String::from_utf8_lossy(shown.strip_suffix(b"\n").unwrap_or(shown)).into_owned();
+            let shown = String::from_utf8_lossy(header::shown(line)).into_owned();
             let text = format!(
                 "{}: parse error at offset {offset} in header line \"{shown}\"",
                 self.name
@@ -132,6 +163,7 @@ impl Scanner {
             body_offset,
             body,
             sha1,
+            front: header.front,
         }))
     }
 
@@ -142,32 +174,21 @@ impl Scanner {
             .saturating_mul(SEARCH_FACTOR_MAX)
             .saturating_add(SEARCH_BYTES_MIN);
         let mut at = from + 1;
-        let mut first = None;
-        let mut records = 0;
-        let mut bytes = 0;
+        let mut intact = Intact::Nothing;
         while at < self.len() {
-            match self
+            let found = self
                 .good(at, &mut budget)
-                .map_err(|error| self.read_failed(&error))?
-            {
-                Good::Until(end) => {
-                    first.get_or_insert(at);
-                    records += 1;
-                    bytes += end - at;
+                .map_err(|error| self.read_failed(&error))?;
+            match found {
+                Good::Until(end, front) => {
+                    intact.add(at, end, front);
                     at = end;
                 }
                 Good::NotBefore(next) => at = next,
                 Good::Unknown => return Ok(Intact::Unknown),
             }
         }
-        Ok(match first {
-            None => Intact::Nothing,
-            Some(offset) => Intact::Records {
-                offset,
-                records,
-                bytes,
-            },
-        })
+        Ok(intact)
     }
 
     /// Is there a good record at `at`? If not, where might the next one be?
@@ -196,7 +217,7 @@ impl Scanner {
             return Ok(Good::Unknown);
         }
         if self.hash(body_offset, header.length)? == Some(header.sha1) {
-            return Ok(Good::Until(body_offset + header.length));
+            return Ok(Good::Until(body_offset + header.length, header.front));
         }
         // Coming back to this place reads a window again.
         *budget = budget.saturating_sub(header.length + READ_WINDOW_BYTES as u64);
@@ -244,8 +265,8 @@ impl Scanner {
 }
 
 enum Good {
-    /// A good record ends here.
-    Until(u64),
+    /// A good record ends here, and says this of what is in front of it.
+    Until(u64, Front),
     /// None here; none before that offset either.
     NotBefore(u64),
     /// The search has used up its budget.

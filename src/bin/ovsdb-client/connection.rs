@@ -1,0 +1,228 @@
+//! A JSON-RPC connection that waits: requests out, replies and notifications in, echoes answered on the way.
+
+use bumpalo::Bump;
+use ovsdb::cli::options::refuse_tls;
+use ovsdb::cli::{Fatal, Result};
+use ovsdb_io::net::{Active, Host, Passive, Remote, RemoteError, bind_unix, connect_unix};
+use ovsdb_wire::frame::{Framer, Scan};
+use ovsdb_wire::message::{self, Message};
+use ovsdb_wire::parse::Parser;
+use ovsdb_wire::value::Value;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+
+/// Bytes asked for in one read: large replies take few calls, and a small client little memory.
+const READ_BYTES: usize = 256 << 10;
+
+/// One connection to a server.
+pub struct Connection {
+    name: String,
+    socket: File,
+    input: Vec<u8>,
+    framer: Framer,
+    parser: Parser,
+    requests: i64,
+}
+
+/// What answers a request.
+#[derive(Clone, Copy, Debug)]
+pub enum Reply<'a> {
+    Result(Value<'a>),
+    Error(Value<'a>),
+}
+
+impl Connection {
+    /// Connects to an active remote, or waits for one connection on a passive one.
+    pub fn open(remote: &str) -> Result<Connection> {
+        Ok(Connection::new(remote, open_socket(remote)?))
+    }
+
+    /// [`Connection::open`] for one of several remotes: the error is the system's, for the log.
+    pub fn try_open(remote: &str) -> io::Result<Connection> {
+        match remote.parse() {
+            Ok(Remote::Active(active)) => Ok(Connection::new(remote, connect(&active)?)),
+            _ => Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT)),
+        }
+    }
+
+    fn new(remote: &str, socket: OwnedFd) -> Connection {
+        Connection {
+            name: remote.to_owned(),
+            socket: File::from(socket),
+            input: Vec::new(),
+            framer: Framer::new(),
+            parser: Parser::new(),
+            requests: 0,
+        }
+    }
+
+    /// The remote, as the user gave it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Sends a request and returns its id; `params` writes an array.
+    pub fn send(&mut self, method: &str, params: impl FnOnce(&mut Vec<u8>)) -> io::Result<i64> {
+        let id = self.requests;
+        self.requests += 1;
+        let mut out = Vec::new();
+        message::write_request(&mut out, &Value::Integer(id), method, params);
+        self.socket.write_all(&out)?;
+        Ok(id)
+    }
+
+    /// Waits for the next message that is not an echo; those are answered.
+    pub fn receive<'a>(&mut self, arena: &'a Bump) -> io::Result<Message<'a>> {
+        loop {
+            let text = match self.framer.scan(&self.input) {
+                Ok(Scan::Text { end, flags }) => Some((end, flags)),
+                Ok(Scan::Incomplete) => None,
+                Err(error) => return Err(self.bad_input(&format!("error parsing stream: {error}"))),
+            };
+            let Some((end, flags)) = text else {
+                self.read()?;
+                continue;
+            };
+            let text = arena.alloc_slice_copy(&self.input[..end]);
+            self.input.drain(..end);
+            let value = self
+                .parser
+                .parse(text, flags, arena)
+                .map_err(|error| self.bad_input(&format!("error parsing stream: {error}")))?;
+            let message = message::classify(value)
+                .map_err(|error| self.bad_input(&format!("received bad JSON-RPC message: {error}")))?;
+            match message {
+                Message::Request {
+                    id,
+                    method: "echo",
+                    params,
+                } => {
+                    let mut out = Vec::new();
+                    message::write_reply(&mut out, &id, |out| {
+                        ovsdb_wire::write::value(out, &Value::Array(params));
+                    });
+                    self.socket.write_all(&out)?;
+                }
+                message => return Ok(message),
+            }
+        }
+    }
+
+    fn bad_input(&self, what: &str) -> io::Error {
+        log::warn!(target: "jsonrpc", "{}: {what}", self.name);
+        io::Error::from_raw_os_error(libc::EPROTO)
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        let start = self.input.len();
+        self.input.resize(start + READ_BYTES, 0);
+        let got = self.socket.read(&mut self.input[start..]);
+        self.input.truncate(start + got.as_ref().map_or(0, |&got| got));
+        match got {
+            Ok(0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "End of file")),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends a request and waits for its answer; whatever else arrives is dropped.
+    pub fn request<'a>(
+        &mut self,
+        arena: &'a Bump,
+        method: &str,
+        params: impl FnOnce(&mut Vec<u8>),
+    ) -> io::Result<Reply<'a>> {
+        let ours = Value::Integer(self.send(method, params)?);
+        loop {
+            match self.receive(arena)? {
+                Message::Reply { id, result } if id == ours => return Ok(Reply::Result(result)),
+                Message::Error { id, error } if id == ours => return Ok(Reply::Error(error)),
+                _ => {}
+            }
+        }
+    }
+
+    /// [`Connection::request`] whose failure ends the program.
+    pub fn call<'a>(
+        &mut self,
+        arena: &'a Bump,
+        method: &str,
+        params: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<Value<'a>> {
+        match self.request(arena, method, params) {
+            Ok(Reply::Result(result)) => Ok(result),
+            Ok(Reply::Error(error)) => {
+                let mut text = Vec::new();
+                ovsdb_wire::write::value_sorted(&mut text, &error);
+                let text = String::from_utf8_lossy(&text);
+                Err(Fatal::new(format!("transaction returned error: {text}")))
+            }
+            Err(error) => Err(Fatal::with_io("transaction failed", &error)),
+        }
+    }
+}
+
+fn open_socket(remote: &str) -> Result<OwnedFd> {
+    refuse_tls(remote)?;
+    match remote.parse() {
+        Ok(Remote::Active(active)) => connect(&active)
+            .map_err(|error| Fatal::with_io(format!("failed to connect to \"{remote}\""), &error)),
+        Ok(Remote::Passive(passive)) => accept(remote, &passive),
+        Ok(Remote::Column(_)) | Err(RemoteError::Scheme(_)) => Err(Fatal::with_io(
+            format!("failed to connect or listen to \"{remote}\""),
+            &io::Error::from_raw_os_error(libc::EAFNOSUPPORT),
+        )),
+        Err(error) => Err(Fatal::new(error.to_string())),
+    }
+}
+
+fn connect(active: &Active) -> io::Result<OwnedFd> {
+    let stream = match active {
+        Active::Unix(path) => return connect_unix(path),
+        Active::Tcp(Host::Address(address)) => TcpStream::connect(address)?,
+        Active::Tcp(Host::Name(name, port)) => TcpStream::connect((name.as_str(), *port))?,
+        Active::Tls(_) => return Err(io::Error::from_raw_os_error(libc::ENOPROTOOPT)),
+    };
+    stream.set_nodelay(true)?;
+    Ok(stream.into())
+}
+
+/// Listens on a passive remote until one client has come.
+fn accept(remote: &str, passive: &Passive) -> Result<OwnedFd> {
+    let listener = listen(passive)
+        .map_err(|error| Fatal::with_io(format!("failed to connect or listen to \"{remote}\""), &error))?;
+    log::info!(target: "ovsdb_client", "{remote}: waiting for connection...");
+    let (socket, _) = listener
+        .accept()
+        .map_err(|error| Fatal::with_io(format!("failed to accept connection on \"{remote}\""), &error))?;
+    if let Passive::Unix(path) = passive {
+        // Nobody else can be served.
+        if let Err(error) = std::fs::remove_file(path) {
+            log::warn!(target: "ovsdb_client", "{}: {error}", path.display());
+        }
+    }
+    Ok(socket.into())
+}
+
+fn listen(passive: &Passive) -> io::Result<Socket> {
+    let socket = match passive {
+        Passive::Unix(path) => Socket::from(bind_unix(path)?),
+        Passive::Tcp(address) => bind_tcp(*address)?,
+        Passive::Tls(_) | Passive::Inherited(_) => {
+            return Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT));
+        }
+    };
+    socket.listen(1)?;
+    Ok(socket)
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&SockAddr::from(address))?;
+    Ok(socket)
+}

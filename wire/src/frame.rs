@@ -12,11 +12,12 @@
 
 use bumpalo::Bump;
 
+use crate::build::Stacks;
 use crate::grammar::Expected;
 use crate::limits;
 use crate::number;
 use crate::parse::SyntaxError;
-use crate::strict::{self, Stacks};
+use crate::strict;
 use crate::text;
 
 /// What a text contains that makes a difference between parsers.

@@ -22,6 +22,7 @@ pub mod object;
 pub mod operation;
 pub mod request;
 
+mod build;
 mod grammar;
 mod number;
 mod simd;

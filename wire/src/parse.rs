@@ -7,10 +7,11 @@ use std::borrow::Cow;
 
 use bumpalo::Bump;
 
+use crate::build::Stacks;
 use crate::frame::Flags;
 use crate::limits;
 use crate::simd;
-use crate::strict::{self, Stacks};
+use crate::strict;
 use crate::value::Value;
 
 /// Input that is not JSON, or more of it than is allowed. `Display` is what upstream logs after

@@ -5,9 +5,10 @@
 use bumpalo::Bump;
 use simd_json::{Node, StaticNode, Tape};
 
+use crate::build::{MAP_EMPTY, SET_EMPTY, TooLarge, count, has_duplicates, remove_duplicates};
 use crate::limits;
 use crate::parse::SyntaxError;
-use crate::strict::{TooLarge, has_duplicates, remove_duplicates};
+
 use crate::value::{Object, Value};
 
 /// What simd-json allocates, kept from message to message.
@@ -89,38 +90,29 @@ impl<'a> Builder<'_, 'a> {
         })
     }
 
-    /// Counts what is about to be taken from the arena.
-    fn reserve<T>(&mut self, count: usize) -> Result<(), TooLarge> {
-        self.bytes += count * size_of::<T>();
-        if self.bytes > self.bytes_max {
-            Err(TooLarge)
-        } else {
-            Ok(())
-        }
-    }
-
-    fn array(&mut self, count: usize) -> Result<&'a [Value<'a>], TooLarge> {
-        // The two most frequent values of a database, at no cost.
-        const SET_EMPTY: &[Value<'static>] = &[Value::String("set"), Value::Array(&[])];
-        const MAP_EMPTY: &[Value<'static>] = &[Value::String("map"), Value::Array(&[])];
+    fn array(&mut self, length: usize) -> Result<&'a [Value<'a>], TooLarge> {
         let empty = match *self.nodes.as_slice() {
-            _ if count == 0 => return Ok(&[]),
-            [Node::String("set"), Node::Array { len: 0, .. }, ..] if count == 2 => SET_EMPTY,
-            [Node::String("map"), Node::Array { len: 0, .. }, ..] if count == 2 => MAP_EMPTY,
+            _ if length == 0 => return Ok(&[]),
+            [Node::String("set"), Node::Array { len: 0, .. }, ..] if length == 2 => SET_EMPTY,
+            [Node::String("map"), Node::Array { len: 0, .. }, ..] if length == 2 => MAP_EMPTY,
             _ => {
-                self.reserve::<Value<'_>>(count)?;
+                count(&mut self.bytes, self.bytes_max, length * size_of::<Value<'_>>())?;
                 let arena = self.arena;
-                return Ok(arena.alloc_slice_try_fill_with(count, |_| self.value())?);
+                return Ok(arena.alloc_slice_try_fill_with(length, |_| self.value())?);
             }
         };
         self.nodes = self.nodes.as_slice()[2..].iter();
         Ok(empty)
     }
 
-    fn object(&mut self, count: usize) -> Result<Object<'a>, TooLarge> {
-        self.reserve::<(&str, Value<'_>)>(count)?;
+    fn object(&mut self, length: usize) -> Result<Object<'a>, TooLarge> {
+        count(
+            &mut self.bytes,
+            self.bytes_max,
+            length * size_of::<(&str, Value<'_>)>(),
+        )?;
         let arena = self.arena;
-        let members = arena.alloc_slice_try_fill_with(count, |_| {
+        let members = arena.alloc_slice_try_fill_with(length, |_| {
             let Some(Node::String(name)) = self.nodes.next() else {
                 unreachable!("a tape has a string before each value of an object")
             };

@@ -7,16 +7,16 @@
 //! upstream ignores what follows; integers from 2^64 to 2^64+3 are reals here, where upstream wraps around.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use bumpalo::Bump;
 
+use crate::build::{Builder, Open, Stacks, TooLarge};
 use crate::grammar::Expected;
 use crate::limits;
 use crate::number::{self, Number};
 use crate::parse::SyntaxError;
 use crate::text;
-use crate::value::{Object, Value};
+use crate::value::Value;
 
 /// Parses one JSON text, an object or an array, with white space around it.
 pub fn parse<'a>(text: &'a [u8], arena: &'a Bump) -> Result<Value<'a>, SyntaxError> {
@@ -30,198 +30,15 @@ pub(crate) fn parse_bounded<'a>(
     bytes_max: usize,
     stacks: &mut Stacks<'a>,
 ) -> Result<Value<'a>, SyntaxError> {
-    stacks.clear();
-    let builder = Builder {
-        arena,
-        stacks,
-        bytes_max,
-        bytes: 0,
-    };
+    let builder = Builder::new(arena, stacks, bytes_max);
     Strict {
         text,
         at: 0,
         expected: Expected::Start,
-        open: Vec::new(),
         ends_in_word: false,
         builder,
     }
     .run()
-}
-
-/// The elements and members of the containers that are not closed yet.
-#[derive(Default)]
-pub(crate) struct Stacks<'a> {
-    values: Vec<Value<'a>>,
-    members: Vec<(&'a str, Value<'a>)>,
-    unescaped: Vec<u8>,
-}
-
-impl<'a> Stacks<'a> {
-    fn clear(&mut self) {
-        self.values.clear();
-        self.members.clear();
-    }
-
-    /// The same memory for texts of another lifetime, or none if it has grown large.
-    pub(crate) fn recycle<'b>(mut self) -> Stacks<'b> {
-        self.clear();
-        let bytes = self.values.capacity() * size_of::<Value<'_>>()
-            + self.members.capacity() * size_of::<(&str, Value<'_>)>()
-            + self.unescaped.capacity();
-        if bytes > limits::BUFFER_BYTES_KEPT {
-            return Stacks::default();
-        }
-        // Nothing is mapped, the stacks are empty: `collect` takes over the allocations as they are.
-        Stacks {
-            values: self.values.into_iter().map(|_| Value::Null).collect(),
-            members: self.members.into_iter().map(|_| ("", Value::Null)).collect(),
-            unescaped: self.unescaped,
-        }
-    }
-}
-
-/// Makes arena values, and counts what they take. The [`crate::parse`] module's two parsers share it.
-pub(crate) struct Builder<'a, 's> {
-    pub(crate) arena: &'a Bump,
-    pub(crate) stacks: &'s mut Stacks<'a>,
-    pub(crate) bytes_max: usize,
-    pub(crate) bytes: usize,
-}
-
-/// The result would take more than the caller allows.
-pub(crate) struct TooLarge;
-
-/// Where the elements of a container start on the stacks.
-#[derive(Clone, Copy)]
-pub(crate) enum Open {
-    Array { values_from: usize },
-    Object { members_from: usize },
-}
-
-impl<'a> Builder<'a, '_> {
-    pub(crate) fn open_array(&self) -> Open {
-        Open::Array {
-            values_from: self.stacks.values.len(),
-        }
-    }
-
-    pub(crate) fn open_object(&self) -> Open {
-        Open::Object {
-            members_from: self.stacks.members.len(),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn name(&mut self, name: &'a str) -> Result<(), TooLarge> {
-        if self.stacks.members.len() >= self.bytes_max / size_of::<(&str, Value<'_>)>() {
-            return Err(TooLarge);
-        }
-        self.stacks.members.push((name, Value::Null));
-        Ok(())
-    }
-
-    /// Puts a value into the innermost open container; its name, in an object, came before.
-    #[inline]
-    pub(crate) fn put(&mut self, into: Open, value: Value<'a>) -> Result<(), TooLarge> {
-        match into {
-            Open::Array { .. } => {
-                if self.stacks.values.len() >= self.bytes_max / size_of::<Value<'_>>() {
-                    return Err(TooLarge);
-                }
-                self.stacks.values.push(value);
-            }
-            Open::Object { .. } => {
-                self.stacks
-                    .members
-                    .last_mut()
-                    .expect("a value in an object follows its name")
-                    .1 = value;
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn close(&mut self, open: Open) -> Result<Value<'a>, TooLarge> {
-        match open {
-            Open::Array { values_from } => self.close_array(values_from),
-            Open::Object { members_from } => self.close_object(members_from),
-        }
-    }
-
-    fn close_array(&mut self, values_from: usize) -> Result<Value<'a>, TooLarge> {
-        // The two most frequent values of a database, at no cost.
-        const SET_EMPTY: &[Value<'static>] = &[Value::String("set"), Value::Array(&[])];
-        const MAP_EMPTY: &[Value<'static>] = &[Value::String("map"), Value::Array(&[])];
-        let items = &self.stacks.values[values_from..];
-        let slice: &'a [Value<'a>] = match items {
-            [] => &[],
-            [Value::String("set"), Value::Array([])] => SET_EMPTY,
-            [Value::String("map"), Value::Array([])] => MAP_EMPTY,
-            items => {
-                let bytes = self.bytes + size_of_val(items);
-                if bytes > self.bytes_max {
-                    return Err(TooLarge);
-                }
-                self.bytes = bytes;
-                self.arena.alloc_slice_copy(items)
-            }
-        };
-        self.stacks.values.truncate(values_from);
-        Ok(Value::Array(slice))
-    }
-
-    fn close_object(&mut self, members_from: usize) -> Result<Value<'a>, TooLarge> {
-        let members = &mut self.stacks.members;
-        if has_duplicates(&members[members_from..]) {
-            remove_duplicates(members, members_from);
-        }
-        let bytes = self.bytes + size_of_val(&members[members_from..]);
-        if bytes > self.bytes_max {
-            return Err(TooLarge);
-        }
-        self.bytes = bytes;
-        let slice: &'a [(&'a str, Value<'a>)] = match &members[members_from..] {
-            [] => &[],
-            items => self.arena.alloc_slice_copy(items),
-        };
-        members.truncate(members_from);
-        Ok(Value::Object(Object::from_distinct(slice)))
-    }
-
-    /// A string of the arena.
-    fn copy(&mut self, bytes: &[u8]) -> Result<&'a [u8], TooLarge> {
-        self.bytes += bytes.len();
-        if self.bytes > self.bytes_max {
-            Err(TooLarge)
-        } else {
-            Ok(self.arena.alloc_slice_copy(bytes))
-        }
-    }
-}
-
-pub(crate) fn has_duplicates(members: &[(&str, Value<'_>)]) -> bool {
-    if members.len() <= limits::MEMBERS_COMPARED_MAX {
-        return (1..members.len()).any(|at| members[..at].iter().any(|(name, _)| *name == members[at].0));
-    }
-    let mut names = std::collections::HashSet::with_capacity(members.len());
-    !members.iter().all(|(name, _)| names.insert(*name))
-}
-
-/// Keeps of equal names the last.
-pub(crate) fn remove_duplicates(members: &mut Vec<(&str, Value<'_>)>, from: usize) {
-    let last: HashMap<&str, usize> = members[from..]
-        .iter()
-        .enumerate()
-        .map(|(at, (name, _))| (*name, at))
-        .collect();
-    let mut kept = from;
-    for at in from..members.len() {
-        if last[members[at].0] == at - from {
-            members[kept] = members[at];
-            kept += 1;
-        }
-    }
-    members.truncate(kept);
 }
 
 struct Strict<'a, 's> {
@@ -229,7 +46,6 @@ struct Strict<'a, 's> {
     /// The byte under examination.
     at: usize,
     expected: Expected,
-    open: Vec<Open>,
     /// The text ends with a number or keyword, after which upstream feeds itself a space, and counts it.
     ends_in_word: bool,
     builder: Builder<'a, 's>,
@@ -272,16 +88,15 @@ impl<'a> Strict<'a, '_> {
     }
 
     fn too_large(&self) -> SyntaxError {
-        SyntaxError::too_large(self.text, self.at, self.builder.bytes_max)
+        SyntaxError::too_large(self.text, self.at, self.builder.bytes_max())
     }
 
     fn put(&mut self, value: Value<'a>) -> Result<(), SyntaxError> {
-        let into = *self.open.last().expect("a value is expected in a container only");
-        self.expected = match into {
-            Open::Array { .. } => Expected::CommaOrBracket,
-            Open::Object { .. } => Expected::CommaOrBrace,
+        self.expected = match self.builder.innermost() {
+            Some(Open::Object { .. }) => Expected::CommaOrBrace,
+            _ => Expected::CommaOrBracket,
         };
-        self.builder.put(into, value).map_err(|_| self.too_large())
+        self.builder.put(value).map_err(|TooLarge| self.too_large())
     }
 
     /// A token that is neither a string nor punctuation.
@@ -306,17 +121,17 @@ impl<'a> Strict<'a, '_> {
         if !self.expected.takes_container() {
             return Err(self.misplaced());
         }
-        if self.open.len() >= limits::DEPTH_MAX {
+        if self.builder.depth() >= limits::DEPTH_MAX {
             return Err(self.error(format!(
                 "input exceeds maximum nesting depth {}",
                 limits::DEPTH_MAX
             )));
         }
         if byte == b'{' {
-            self.open.push(self.builder.open_object());
+            self.builder.open_object();
             self.expected = Expected::NameOrClose;
         } else {
-            self.open.push(self.builder.open_array());
+            self.builder.open_array();
             self.expected = Expected::ItemOrClose;
         }
         self.at += 1;
@@ -328,9 +143,8 @@ impl<'a> Strict<'a, '_> {
         if !self.expected.takes_close(byte) {
             return Err(self.misplaced());
         }
-        let open = self.open.pop().expect("a bracket closes an open container");
-        let value = self.builder.close(open).map_err(|_| self.too_large())?;
-        if self.open.is_empty() {
+        let value = self.builder.close().map_err(|TooLarge| self.too_large())?;
+        if self.builder.depth() == 0 {
             self.expected = Expected::End;
             self.at += 1;
             return Ok(Some(value));
@@ -405,7 +219,7 @@ impl<'a> Strict<'a, '_> {
                     Ok(name) => name,
                     Err(_) => self.builder.arena.alloc_str(&String::from_utf8_lossy(cooked)),
                 };
-                self.builder.name(name).map_err(|_| self.too_large())?;
+                self.builder.name(name).map_err(|TooLarge| self.too_large())?;
                 self.expected = Expected::Colon;
             }
             expected if expected.takes_value() => {
@@ -421,15 +235,11 @@ impl<'a> Strict<'a, '_> {
     }
 
     fn unescape(&mut self, raw: &[u8]) -> Result<&'a [u8], SyntaxError> {
-        let mut out = std::mem::take(&mut self.builder.stacks.unescaped);
-        out.clear();
-        let outcome = unescape(raw, &mut out);
-        let copied = match outcome {
-            Ok(()) => self.builder.copy(&out).map_err(|_| self.too_large()),
-            Err(reason) => Err(self.error(reason)),
-        };
-        self.builder.stacks.unescaped = out;
-        copied
+        match self.builder.string(|out| unescape(raw, out)) {
+            Ok(Ok(cooked)) => Ok(cooked),
+            Ok(Err(reason)) => Err(self.error(reason)),
+            Err(TooLarge) => Err(self.too_large()),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::text::Scan;
 use crate::wait::DEADLINE;
 
 /// Where a server listens.
@@ -250,43 +251,5 @@ impl Client {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             Err(error) => Err(error),
         }
-    }
-}
-
-/// How far the end of the first JSON text has been looked for. A server sends objects only.
-#[derive(Debug, Default)]
-struct Scan {
-    looked: usize,
-    depth: usize,
-    in_string: bool,
-    escaped: bool,
-}
-
-impl Scan {
-    fn end_of_text(&mut self, unread: &[u8]) -> Option<usize> {
-        while let Some(&byte) = unread.get(self.looked) {
-            self.looked += 1;
-            if self.in_string {
-                match byte {
-                    _ if self.escaped => self.escaped = false,
-                    b'\\' => self.escaped = true,
-                    b'"' => self.in_string = false,
-                    _ => {}
-                }
-                continue;
-            }
-            match byte {
-                b'"' => self.in_string = true,
-                b'{' | b'[' => self.depth += 1,
-                b'}' | b']' => {
-                    self.depth = self.depth.saturating_sub(1);
-                    if self.depth == 0 {
-                        return Some(self.looked);
-                    }
-                }
-                _ => {}
-            }
-        }
-        None
     }
 }

@@ -27,6 +27,7 @@ pub mod random;
 pub mod schema;
 pub mod scratch;
 pub mod server;
+pub mod text;
 pub mod wait;
 
 pub use client::{Client, Remote};

@@ -6,6 +6,10 @@
 //!  output buffer ◄──────────────────────────── write::* ◄──────────────────────────────────────┘
 //! ```
 //!
+//! Two parsers, one result: simd-json for whatever both read alike, and a strict one that is upstream's equal for
+//! the rest. The framer, which sees every byte anyway, decides. Random tests hold that a text whose flags are
+//! clear means the same to both (`tests/differential.rs`, `fuzz/`).
+//!
 //! Knows JSON and the *shape* of RFC 7047 §4 and §5 and of upstream's extensions. Knows no schema, no
 //! socket, no file, no clock.
 

@@ -216,17 +216,17 @@ fn a_fault_at_any_step_is_told_and_loses_nothing() {
                 Fault::Short(0),
                 Fault::Short(7),
             ],
-            _ => &[Fault::Error(5), Fault::Error(28)],
+            _ => &[Fault::Error(5)],
         };
         for fault in faults {
-            for times in [1, 2, u64::MAX] {
+            for times in [1, u64::MAX] {
                 plans += (0..)
                     .take_while(|after| faulty_run(operation, *after, times, *fault))
                     .count();
             }
         }
     }
-    assert!(plans > 200, "{plans}");
+    assert!(plans > 100, "{plans}");
 }
 
 /// Returns whether the planned fault came to happen.

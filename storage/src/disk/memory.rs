@@ -250,20 +250,31 @@ impl Survival {
         match self {
             Survival::Nothing => 0,
             Survival::Everything => count,
-            Survival::Some(_) => match random.next() % 4 {
+            Survival::Some(_) => match random.number() % 4 {
                 0 => 0,
                 1 => count,
-                _ => random.next() % (count + 1),
+                _ => random.number() % (count + 1),
             },
         }
     }
 }
 
 /// A sequence of numbers fixed by its seed (splitmix64).
-struct Random(u64);
+#[derive(Clone, Debug)]
+pub struct Random(u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+
+    /// A number below `bound`, which is not 0.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.number() % bound
+    }
+
+    /// Any number.
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -25,9 +25,9 @@ pub struct Tail {
 }
 
 impl Tail {
-    /// Copies the tail to `FILE.torn-at-OFFSET` (a number is added where that exists), durably, and cuts
-    /// it from `file`. When an error is returned the file is as it was, or shorter by the tail.
-    pub(super) fn cut(&self, place: &Place, file: &dyn DiskFile) -> Result<()> {
+    /// Copies the tail of `file` to `FILE.torn-at-OFFSET` (a number is added where that exists), durably,
+    /// before it is cut. An error leaves no copy.
+    pub(super) fn keep(&self, place: &Place, file: &dyn DiskFile) -> Result<()> {
         let name = &place.name;
         let (kept, copy) = self.create_copy(place)?;
         let shown = kept.display();
@@ -41,15 +41,9 @@ impl Tail {
             ::log::warn!(target: "ovsdb_log", "failed to remove {shown} ({error})");
         }
         copied?;
-        file.truncate(self.offset).map_err(|error| {
-            Error::io(
-                &error,
-                format!("{name}: cannot truncate to length {}", self.offset),
-            )
-        })?;
         ::log::warn!(
             target: "ovsdb_log",
-            "{name}: cut a torn tail of {} bytes ({} intact records) at offset {}, kept in {shown}",
+            "{name}: cutting a torn tail of {} bytes ({} intact records) at offset {}, kept in {shown}",
             self.len, self.intact, self.offset
         );
         Ok(())

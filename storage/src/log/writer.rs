@@ -132,7 +132,8 @@ impl Writer {
         match &self.state {
             State::Ready | State::Failing => Ok(()),
             State::Torn(tail) => {
-                tail.cut(&self.place, &*self.file)?;
+                tail.keep(&self.place, &*self.file)?;
+                self.cut()?;
                 self.state = State::Ready;
                 Ok(())
             }
@@ -149,15 +150,7 @@ impl Writer {
         if self.durable == self.growth.bytes {
             return Ok(());
         }
-        match self.file.sync_data() {
-            Ok(()) => {
-                self.durable = self.growth.bytes;
-                Ok(())
-            }
-            Err(error) => {
-                Err(self.break_down(Error::io(&error, format!("{}: fsync failed", self.place.name))))
-            }
-        }
+        self.sync_file()
     }
 
     /// Where the next record will begin.
@@ -204,14 +197,36 @@ impl Writer {
             let reason = failed.io_error().unwrap_or_else(|| error.to_string());
             ::log::warn!(target: "ovsdb_log", "{}: write failed ({reason})", self.place.path.display());
         }
-        match self.file.truncate(self.growth.bytes) {
+        match self.cut() {
             Ok(()) => {
                 self.state = State::Failing;
                 failed
             }
+            Err(error) => error,
+        }
+    }
+
+    /// Durably removes what lies behind the end. Were it not durable, a power cut after the next append
+    /// could leave that append followed by records that were refused or cut, and are good.
+    fn cut(&mut self) -> Result<()> {
+        let end = self.growth.bytes;
+        match self.file.truncate(end) {
+            Ok(()) => self.sync_file(),
             Err(error) => {
-                let details = format!("{name}: cannot truncate to length {}", self.growth.bytes);
-                self.break_down(Error::io(&error, details))
+                let details = format!("{}: cannot truncate to length {end}", self.place.name);
+                Err(self.break_down(Error::io(&error, details)))
+            }
+        }
+    }
+
+    fn sync_file(&mut self) -> Result<()> {
+        match self.file.sync_data() {
+            Ok(()) => {
+                self.durable = self.growth.bytes;
+                Ok(())
+            }
+            Err(error) => {
+                Err(self.break_down(Error::io(&error, format!("{}: fsync failed", self.place.name))))
             }
         }
     }

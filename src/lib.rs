@@ -1,6 +1,7 @@
 //! What the three programs share: command lines, tables, the version they speak for.
 
 pub mod cli;
+pub mod database_file;
 
 /// The Open vSwitch release whose behaviour, files and protocol the programs keep. Scripts compare the last
 /// word of the first line of `--version` with it (`ovs-lib` wants at least 2.5.90).

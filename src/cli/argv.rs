@@ -191,7 +191,7 @@ fn find_long<'d>(definition: &'d Command, name: &[u8], arg: &OsStr) -> Result<&'
     }
 }
 
-/// Appends the canonical spelling; `--help` and `--version` end the reading right where they stand.
+/// Appends the canonical spelling; `--help`, `--version` and `--option` end the reading right where they stand.
 fn push_option(
     definition: &Command,
     program: &str,
@@ -204,6 +204,7 @@ fn push_option(
             return Err(Stop::Print(help_text(definition)));
         }
         ArgAction::Version => return Err(Stop::Print(crate::version_text(program))),
+        _ if option.get_id() == "option" => return Err(Stop::Print(options_text(definition))),
         _ => {}
     }
     let mut text = format!("--{}", full_name(option)).into_bytes();
@@ -259,7 +260,7 @@ pub fn commands_text(definition: &Command) -> String {
 fn operands_text(command: &Command) -> String {
     let mut text = String::new();
     let mut open = 0;
-    for operand in command.get_positionals() {
+    for (at, operand) in command.get_positionals().enumerate() {
         let name = operand
             .get_value_names()
             .and_then(<[_]>::first)
@@ -275,9 +276,7 @@ fn operands_text(command: &Command) -> String {
         if !text.is_empty() {
             text.push(' ');
         }
-        let follows_required = command
-            .get_positionals()
-            .any(|later| later.get_index() > operand.get_index() && later.is_required_set());
+        let follows_required = command.get_positionals().skip(at + 1).any(Arg::is_required_set);
         if operand.is_required_set() {
             text.push_str(&name);
         } else if follows_required {

@@ -35,3 +35,10 @@ impl From<Box<ovsdb_engine::error::OvsdbError>> for Fatal {
         Fatal(error.to_string())
     }
 }
+
+/// Errors of database files end a tool with the text that a server would log.
+impl From<ovsdb_storage::error::Error> for Fatal {
+    fn from(error: ovsdb_storage::error::Error) -> Fatal {
+        Fatal(error.to_string())
+    }
+}

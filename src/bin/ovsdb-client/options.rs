@@ -42,6 +42,10 @@ pub struct Options {
     #[arg(long, overrides_with = "leader_only")]
     pub no_leader_only: bool,
 
+    /// Print version information
+    #[arg(short = 'V', long, action = clap::ArgAction::Version)]
+    version: (),
+
     #[command(flatten)]
     pub table: TableOptions,
 
@@ -53,10 +57,6 @@ pub struct Options {
 
     #[command(flatten)]
     pub tls: TlsOptions,
-
-    /// Print version information
-    #[arg(short = 'V', long, action = clap::ArgAction::Version)]
-    version: (),
 
     #[command(subcommand)]
     pub command: Command,

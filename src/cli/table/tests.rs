@@ -101,7 +101,7 @@ fn layouts_are_those_of_upstream() {
             },
             format!(
                 "<table border=1>\n    <caption>T table</caption>\n  <tr>\n    \
-                 <td><a name=\"[&quot;uuid&quot;,&quot;{UUID}&quot;]\">[&quot;uuid&quot;</a></td>\n    \
+                 <td><a name=\"[&quot;uuid&quot;,&quot;{UUID}&quot;]\">[&quot;uuid&quot;,</a></td>\n    \
                  <td>[&quot;set&quot;,[&quot;a b&quot;,&quot;c&quot;]]</td>\n    \
                  <td>{{&quot;a&quot;:&quot;&lt;&quot;,&quot;b&quot;:1}}</td>\n  </tr>\n  <tr>\n    \
                  <td><a name=\"\"></a></td>\n    <td>[&quot;set&quot;,[]]</td>\n    \

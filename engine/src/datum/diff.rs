@@ -43,6 +43,11 @@ pub fn apply_diff(old: &Datum, diff: &Datum, ty: &ColumnType) -> Result<Datum> {
 fn diff_elements<E: Element>(mut old: &[E], mut new: &[E]) -> Vec<E> {
     let mut out = Vec::new();
     while let ([old_first, old_rest @ ..], [new_first, new_rest @ ..]) = (old, new) {
+        // Most elements are in both, and that is the cheaper thing to ask.
+        if old_first == new_first {
+            (old, new) = (old_rest, new_rest);
+            continue;
+        }
         match old_first.key().cmp(new_first.key()) {
             Ordering::Less => {
                 out.push(old_first.clone());
@@ -53,11 +58,8 @@ fn diff_elements<E: Element>(mut old: &[E], mut new: &[E]) -> Vec<E> {
                 new = new_rest;
             }
             Ordering::Equal => {
-                if old_first != new_first {
-                    out.push(new_first.clone());
-                }
-                old = old_rest;
-                new = new_rest;
+                out.push(new_first.clone());
+                (old, new) = (old_rest, new_rest);
             }
         }
     }

@@ -39,7 +39,7 @@ pub fn write_atom(atom: &Atom, out: &mut Vec<u8>) {
         Atom::Integer(number) => write::integer(out, *number),
         Atom::Real(real) => write::real(out, real.0),
         Atom::Boolean(flag) => write::boolean(out, *flag),
-        Atom::String(text) => write::string(out, text),
+        Atom::String(text) => write::string_bytes(out, text.as_bytes()),
         Atom::Uuid(uuid) => {
             out.extend_from_slice(b"[\"uuid\",\"");
             uuid_text::write(uuid, out);
@@ -65,7 +65,7 @@ pub fn write_text(datum: &Datum, ty: &ColumnType, out: &mut Vec<u8>) {
 /// Appends an atom as text: a string as it is if it is a word, else as JSON; a uuid as its 36 characters.
 pub fn write_atom_text(atom: &Atom, out: &mut Vec<u8>) {
     match atom {
-        Atom::String(text) if !needs_quotes(text) => out.extend_from_slice(text.as_bytes()),
+        Atom::String(text) if !needs_quotes(text.as_bytes()) => out.extend_from_slice(text.as_bytes()),
         Atom::Uuid(uuid) => uuid_text::write(uuid, out),
         other => write_atom(other, out),
     }
@@ -102,13 +102,13 @@ fn separated(datum: &Datum, separator: &[u8], write_atom: fn(&Atom, &mut Vec<u8>
 }
 
 /// True for what would not be read back as the same string without quotes.
-fn needs_quotes(text: &str) -> bool {
-    let Some((&first, rest)) = text.as_bytes().split_first() else {
+fn needs_quotes(text: &[u8]) -> bool {
+    let Some((&first, rest)) = text.split_first() else {
         return true;
     };
     let is_word = (first.is_ascii_alphabetic() || first == b'_')
         && rest
             .iter()
             .all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
-    !is_word || matches!(text, "true" | "false") || uuid_text::parse(text.as_bytes()).is_some()
+    !is_word || matches!(text, b"true" | b"false") || uuid_text::parse(text).is_some()
 }

@@ -40,3 +40,7 @@ pub const COLUMNS_MAX: usize = u16::MAX as usize - 2;
 /// Bytes after which a snapshot hands out what it has written. Large enough that a chunk's cost is in the
 /// rows, small enough that a step stays well under a millisecond and a write is one paced piece.
 pub const SNAPSHOT_CHUNK_BYTES: usize = 256 * 1024;
+
+/// Pieces of a part's notification for which memory is kept until the next one; what a larger commit has
+/// needed is given back, since there are as many parts as conditions.
+pub const PENDING_KEPT_MAX: usize = 16;

@@ -11,6 +11,7 @@
 //! once per condition, and counted.
 
 use super::clause::{Comparison, Filter, Probe, Probing};
+use super::shape::Outcome;
 use super::spec::PartId;
 use crate::datum::Datum;
 use crate::ids::{ColumnIdx, RowSlot};
@@ -41,7 +42,7 @@ pub(super) struct Conditions {
     conditions: Slab<ConditionEntry>,
     condition_ids: HashTable<ConditionId>,
     always: Option<ConditionId>,
-    /// Conditions marked by the row that is being matched.
+    /// Conditions marked by the rows that are being matched.
     marked: Vec<ConditionId>,
     evaluations: u64,
 }
@@ -60,8 +61,8 @@ struct ConditionEntry {
     refs: u32,
     /// Parts with this condition, ascending.
     parts: Vec<PartId>,
-    /// `HAD` and `HAS` while a row is being matched, otherwise zero.
-    mark: u8,
+    /// Versions that match, while rows are being matched; otherwise none.
+    mark: Versions,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -83,15 +84,50 @@ struct ProbedColumn {
     anything: Vec<ClauseId>,
 }
 
-const HAD: u8 = 1;
-const HAS: u8 = 2;
+/// Versions of a row that something is true of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Versions(u8);
+
+impl Versions {
+    const OLD: Versions = Versions(1);
+    const NEW: Versions = Versions(2);
+    const BOTH: Versions = Versions(3);
+
+    fn of(old: bool, new: bool) -> Versions {
+        Versions(u8::from(old) | u8::from(new) << 1)
+    }
+
+    fn has_old(self) -> bool {
+        self.0 & Versions::OLD.0 != 0
+    }
+
+    fn has_new(self) -> bool {
+        self.0 & Versions::NEW.0 != 0
+    }
+}
+
+/// One thing that is true of a changed row. Rows with the same signals concern the same conditions alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Signal {
+    Exists(Versions),
+    Satisfies(ClauseId, Versions),
+}
 
 /// A condition that matches the old or the new version of a row, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Match {
     pub(super) condition: ConditionId,
-    pub(super) had: bool,
-    pub(super) has: bool,
+    pub(super) outcome: Outcome,
+}
+
+impl Match {
+    fn of(condition: ConditionId, versions: Versions) -> Match {
+        let outcome = Outcome::of(versions.has_old(), versions.has_new());
+        Match {
+            condition,
+            outcome: outcome.expect("some version matches"),
+        }
+    }
 }
 
 /// Rows that may be affected by some clauses.
@@ -179,59 +215,59 @@ impl Conditions {
         parts.remove(place);
     }
 
-    /// Appends the conditions that match the old or the new version of a row to `matches`.
-    pub(super) fn matching(&mut self, old: Option<&Row>, new: Option<&Row>, matches: &mut Vec<Match>) {
-        if let Some(condition) = self.always {
-            matches.push(Match {
-                condition,
-                had: old.is_some(),
-                has: new.is_some(),
-            });
-        }
-        let mut evaluations = 0;
-        let conditions = &mut self.conditions;
-        let marked = &mut self.marked;
+    /// Appends what is true of a changed row, as far as some condition asks for it.
+    pub(super) fn signals(&mut self, old: Option<&Row>, new: Option<&Row>, signals: &mut Vec<Signal>) {
+        signals.push(Signal::Exists(Versions::of(old.is_some(), new.is_some())));
+        let lookup = Lookup {
+            hasher: &self.hasher,
+            probes: &self.probes,
+            clauses: &self.clauses,
+        };
         for column in &self.columns {
-            let mut visit = |value: &Datum, bits: u8| {
-                let lookup = Lookup {
-                    hasher: &self.hasher,
-                    probes: &self.probes,
-                    clauses: &self.clauses,
-                };
-                lookup.satisfied(column, value, &mut evaluations, &mut |clause| {
-                    for id in &clause.conditions {
-                        let entry = &mut conditions[id.at()];
-                        if entry.mark == 0 {
-                            marked.push(*id);
-                        }
-                        entry.mark |= bits;
-                    }
+            let mut visit = |value: &Datum, versions: Versions| {
+                lookup.satisfied(column, value, &mut self.evaluations, &mut |clause, _| {
+                    signals.push(Signal::Satisfies(clause, versions));
                     true
                 });
             };
             let old = old.map(|row| row.get(column.column));
             let new = new.map(|row| row.get(column.column));
             match (old, new) {
-                (Some(old), Some(new)) if old == new => visit(new, HAD | HAS),
+                (Some(old), Some(new)) if old == new => visit(new, Versions::BOTH),
                 _ => {
                     if let Some(old) = old {
-                        visit(old, HAD);
+                        visit(old, Versions::OLD);
                     }
                     if let Some(new) = new {
-                        visit(new, HAS);
+                        visit(new, Versions::NEW);
                     }
                 }
             }
         }
+    }
+
+    /// Appends the conditions that match a version of the rows with these signals.
+    pub(super) fn matching(&mut self, signals: &[Signal], matches: &mut Vec<Match>) {
+        for signal in signals {
+            let (clause, versions) = match signal {
+                Signal::Exists(versions) => {
+                    matches.extend(self.always.map(|condition| Match::of(condition, *versions)));
+                    continue;
+                }
+                Signal::Satisfies(clause, versions) => (clause, versions),
+            };
+            for id in &self.clauses[clause.at()].conditions {
+                let mark = &mut self.conditions[id.at()].mark;
+                if *mark == Versions::default() {
+                    self.marked.push(*id);
+                }
+                mark.0 |= versions.0;
+            }
+        }
         for condition in self.marked.drain(..) {
             let mark = std::mem::take(&mut self.conditions[condition.at()].mark);
-            matches.push(Match {
-                condition,
-                had: mark & HAD != 0,
-                has: mark & HAS != 0,
-            });
+            matches.push(Match::of(condition, mark));
         }
-        self.evaluations += evaluations;
     }
 
     /// True if the row satisfies the condition.
@@ -253,7 +289,7 @@ impl Conditions {
         };
         self.columns.iter().any(|column| {
             let mut is_found = false;
-            lookup.satisfied(column, row.get(column.column), &mut 0, &mut |clause| {
+            lookup.satisfied(column, row.get(column.column), &mut 0, &mut |_, clause| {
                 is_found = clause.conditions.binary_search(&id).is_ok();
                 !is_found
             });
@@ -291,17 +327,28 @@ impl Conditions {
         if clauses.len() > table.len() {
             return Candidates::Scan;
         }
-        let mut slots = Vec::new();
+        let mut atoms = Vec::with_capacity(clauses.len());
         for clause in clauses {
             let comparison = &self.clauses[clause.at()].comparison;
-            let atom = match comparison.probing().probe {
-                Probe::Only(atom) | Probe::Has(atom) | Probe::Maps(atom, _) => atom,
+            match comparison.probing().probe {
+                Probe::Only(atom) | Probe::Has(atom) | Probe::Maps(atom, _) => {
+                    atoms.push((comparison.column, atom));
+                }
                 Probe::Present | Probe::Absent | Probe::Anything => return Candidates::Scan,
-            };
-            if !table.lookup(comparison.column, atom, &mut |slot, _| slots.push(slot)) {
-                table.note_scan(comparison.column);
-                return Candidates::Scan;
             }
+        }
+        let mut columns: Vec<ColumnIdx> = atoms.iter().map(|(column, _)| *column).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns.retain(|column| !table.has_index(*column));
+        if !columns.is_empty() {
+            columns.iter().for_each(|column| table.note_scan(*column));
+            return Candidates::Scan;
+        }
+        let mut slots = Vec::new();
+        for (column, atom) in atoms {
+            let is_indexed = table.lookup(column, atom, &mut |slot, _| slots.push(slot));
+            assert!(is_indexed, "an index stays as long as the view");
         }
         slots.sort_unstable();
         slots.dedup();
@@ -324,7 +371,7 @@ impl Conditions {
             rule,
             refs: 1,
             parts: Vec::new(),
-            mark: 0,
+            mark: Versions::default(),
         });
         let (hasher, conditions) = (&self.hasher, &self.conditions);
         self.condition_ids
@@ -413,7 +460,7 @@ impl Lookup<'_> {
         column: &ProbedColumn,
         value: &Datum,
         evaluations: &mut u64,
-        found: &mut dyn FnMut(&ClauseEntry) -> bool,
+        found: &mut dyn FnMut(ClauseId, &ClauseEntry) -> bool,
     ) {
         let presence = if value.is_empty() {
             column.absent
@@ -421,7 +468,7 @@ impl Lookup<'_> {
             column.present
         };
         if let Some(clause) = presence
-            && !found(&self.clauses[clause.at()])
+            && !found(clause, &self.clauses[clause.at()])
         {
             return;
         }
@@ -448,7 +495,7 @@ impl Lookup<'_> {
         for clause in &column.anything {
             let entry = &self.clauses[clause.at()];
             *evaluations += 1;
-            if entry.comparison.holds_for(value) && !found(entry) {
+            if entry.comparison.holds_for(value) && !found(*clause, entry) {
                 return;
             }
         }
@@ -460,7 +507,7 @@ impl Lookup<'_> {
         column: ColumnIdx,
         probe: Probe<'_>,
         value: &Datum,
-        found: &mut dyn FnMut(&ClauseEntry) -> bool,
+        found: &mut dyn FnMut(ClauseId, &ClauseEntry) -> bool,
     ) -> bool {
         let mut state = self.hasher.build_hasher();
         probe.hash_into(column, &mut state);
@@ -473,7 +520,7 @@ impl Lookup<'_> {
             let is_satisfied = entry.comparison.column == column
                 && known == probe
                 && (is_exact || entry.comparison.holds_for(value));
-            !is_satisfied || found(entry)
+            !is_satisfied || found(*id, entry)
         })
     }
 }

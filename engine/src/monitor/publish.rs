@@ -1,27 +1,29 @@
 //! Notifies monitors of changes that were published.
 //!
 //! ```text
-//!   changed rows ─match─► slices of parts ─join─► table bodies ─join─► spec bodies ─head, tail─► messages
-//!                         one per shape           one per distinct    one per distinct
-//!                         and outcome             list of slices      list of table bodies
+//!   changed rows ─match─► slices ─► runs ─► table bodies ─► spec bodies ─head, tail─► messages
+//!                           │        └────────────┴─────────────┴── one per distinct list of pieces
+//!                           └── one per row, shape and outcome
 //! ```
 //!
-//! Matching goes row by row through the condition index, so that its cost is that of the parts that match
-//! ([`Monitors::publish`]); when few sessions catch up it goes part by part instead, so that the others
-//! cost nothing ([`Monitors::catch_up`]).
+//! Rows are matched through the condition index, those that satisfy the same clauses together, so that the
+//! cost is that of the conditions that match ([`Monitors::publish`]); when few sessions catch up, matching
+//! goes condition by condition instead, so that the others cost nothing ([`Monitors::catch_up`]).
 
 use super::bodies::{Bodies, BodyId};
-use super::conditions::Match;
+use super::conditions::{Match, Signal};
 use super::gather::Gather;
 use super::heads::{HeadId, TAIL};
+use super::lists::Lists;
 use super::row_update;
+use super::runs::{RunId, Runs};
 use super::shape::Outcome;
 use super::slices::{SliceId, Slices};
-use super::spec::{PartId, SpecId};
+use super::spec::{PartId, ShapeId, SpecId};
 use super::{MonitorId, Monitors, Sink};
 use crate::ids::{SessionId, TableId};
-use crate::limits::{CATCH_UP_BY_ROW_SHARE, GATHER_BYTES_MIN};
-use crate::store::{NetChanges, RowChange};
+use crate::limits::{CATCH_UP_BY_ROW_SHARE, PENDING_KEPT_MAX};
+use crate::store::{NetChanges, Row, TableChanges};
 use bytes::Bytes;
 use hashbrown::HashMap;
 use uuid::Uuid;
@@ -33,9 +35,10 @@ pub(super) type TableBodyId = BodyId;
 #[derive(Debug, Default)]
 struct Round {
     slices: Slices,
-    /// Parts with slices pending, in order of first match.
+    runs: Runs,
+    /// Parts with runs pending, in order of first match.
     parts: Vec<PartId>,
-    tables: Bodies<SliceId>,
+    tables: Bodies<RunId>,
     specs: Bodies<TableBodyId>,
     messages: HashMap<(HeadId, BodyId), Vec<Bytes>, foldhash::fast::RandomState>,
     last_id: Uuid,
@@ -52,7 +55,7 @@ impl Monitors {
             ..Round::default()
         };
         self.match_rows(changes, &mut round);
-        round.slices.seal();
+        round.runs.join(&mut round.slices);
         let mut touched = Vec::new();
         for part_id in std::mem::take(&mut round.parts) {
             let body = self.table_body(part_id, &mut round);
@@ -73,9 +76,8 @@ impl Monitors {
             let mut tables = std::mem::take(&mut self.specs.spec_mut(spec_id).pending);
             let body = spec_body(&mut round, &tables);
             tables.clear();
-            let spec = self.specs.spec_mut(spec_id);
-            spec.pending = tables;
-            for place in 0..spec.monitors.len() {
+            self.specs.spec_mut(spec_id).pending = tables;
+            for place in 0..self.specs.spec(spec_id).monitors.len() {
                 let monitor = self.specs.spec(spec_id).monitors[place];
                 if !self.monitor(monitor).is_lagging {
                     self.notify(monitor, body, &mut round, sink);
@@ -112,7 +114,7 @@ impl Monitors {
         } else {
             self.match_parts(&specs, changes, &mut round);
         }
-        round.slices.seal();
+        round.runs.join(&mut round.slices);
         let mut tables = HashMap::<PartId, TableBodyId, foldhash::fast::RandomState>::default();
         for part_id in std::mem::take(&mut round.parts) {
             let body = self.table_body(part_id, &mut round);
@@ -137,32 +139,61 @@ impl Monitors {
         self.count(&round);
     }
 
-    /// Collects the slices of all parts that the changes concern, row by row.
+    /// Collects the runs of all parts that the changes concern.
     fn match_rows(&mut self, changes: &NetChanges, round: &mut Round) {
+        let mut signals: Vec<Signal> = Vec::new();
         let mut matches: Vec<Match> = Vec::new();
         for table in &changes.tables {
             if self.specs.conditions(table.table).is_empty() {
                 continue;
             }
+            // Rows by what is true of them.
+            let mut groups: Lists<Signal> = Lists::default();
+            let mut rows: Vec<Vec<u32>> = Vec::new();
             for (row, change) in (0..).zip(&table.rows) {
+                signals.clear();
+                let conditions = self.specs.conditions_mut(table.table);
+                conditions.signals(change.old.as_ref(), change.new.as_ref(), &mut signals);
+                let group = groups.number(&signals) as usize;
+                rows.resize(groups.len(), Vec::new());
+                rows[group].push(row);
+            }
+            for (group, rows) in (0..).zip(&rows) {
                 matches.clear();
                 let conditions = self.specs.conditions_mut(table.table);
-                conditions.matching(change.old.as_ref(), change.new.as_ref(), &mut matches);
-                for found in &matches {
-                    let Some(outcome) = Outcome::of(found.had, found.has) else {
-                        continue;
-                    };
-                    let conditions = self.specs.conditions(table.table);
-                    for place in 0..conditions.parts(found.condition).len() {
-                        let part = self.specs.conditions(table.table).parts(found.condition)[place];
-                        self.add_slice(part, table.table, row, change, outcome, round);
-                    }
-                }
+                conditions.matching(groups.get(group), &mut matches);
+                self.add_group(table, rows, &matches, round);
             }
         }
     }
 
-    /// Collects the slices of the parts of some specs, part by part.
+    /// Hands the rows of a group to the parts of the conditions that match them.
+    fn add_group(&mut self, table: &TableChanges, rows: &[u32], matches: &[Match], round: &mut Round) {
+        let mut runs = HashMap::<(ShapeId, Outcome), Option<RunId>, foldhash::fast::RandomState>::default();
+        for found in matches {
+            let outcome = found.outcome;
+            // By place, because parts are written while the list is read.
+            for place in 0..self.specs.conditions(table.table).parts(found.condition).len() {
+                let part = self.specs.conditions(table.table).parts(found.condition)[place];
+                let shape = self.specs.part(part).shape;
+                let run = match runs.get(&(shape, outcome)) {
+                    Some(run) => *run,
+                    None => {
+                        let slices: Vec<SliceId> = rows
+                            .iter()
+                            .filter_map(|row| self.slice(shape, table, *row, outcome, round))
+                            .collect();
+                        let run = round.runs.of_slices(&slices);
+                        runs.insert((shape, outcome), run);
+                        run
+                    }
+                };
+                self.add_run(part, run, round);
+            }
+        }
+    }
+
+    /// Collects the runs of the parts of some specs, part by part.
     fn match_parts(&mut self, specs: &[SpecId], changes: &NetChanges, round: &mut Round) {
         let mut parts: Vec<(TableId, PartId)> = specs
             .iter()
@@ -171,73 +202,79 @@ impl Monitors {
             .collect();
         parts.sort_unstable();
         parts.dedup();
-        for (table, part) in parts {
-            let condition = self.specs.part(part).condition;
-            for (row, change) in (0..).zip(changes.of_table(table)) {
-                let conditions = self.specs.conditions(table);
-                let had = change
-                    .old
-                    .as_ref()
-                    .is_some_and(|row| conditions.holds(condition, row));
-                let has = change
-                    .new
-                    .as_ref()
-                    .is_some_and(|row| conditions.holds(condition, row));
-                if let Some(outcome) = Outcome::of(had, has) {
-                    self.add_slice(part, table, row, change, outcome, round);
+        let mut slices = Vec::new();
+        for table in &changes.tables {
+            let first = parts.partition_point(|(other, _)| *other < table.table);
+            let of_table = parts[first..]
+                .iter()
+                .take_while(|(other, _)| *other == table.table);
+            for (_, part_id) in of_table {
+                let part = self.specs.part(*part_id);
+                let conditions = self.specs.conditions(table.table);
+                let holds = |row: &Row| conditions.holds(part.condition, row);
+                slices.clear();
+                for (row, change) in (0..).zip(&table.rows) {
+                    let had = change.old.as_ref().is_some_and(holds);
+                    let has = change.new.as_ref().is_some_and(holds);
+                    let outcome = Outcome::of(had, has);
+                    slices.extend(
+                        outcome.and_then(|outcome| self.slice(part.shape, table, row, outcome, round)),
+                    );
                 }
+                let run = round.runs.of_slices(&slices);
+                self.add_run(*part_id, run, round);
             }
         }
     }
 
-    fn add_slice(
-        &mut self,
-        part_id: PartId,
-        table: TableId,
+    /// The update of a changed row, if the shape shows something of it.
+    fn slice(
+        &self,
+        shape_id: ShapeId,
+        table: &TableChanges,
         row: u32,
-        change: &RowChange,
         outcome: Outcome,
         round: &mut Round,
-    ) {
-        let shape_id = self.specs.part(part_id).shape;
+    ) -> Option<SliceId> {
         let shape = self.specs.shape(shape_id);
-        let schema = self.schema.table(table);
-        let slice = round.slices.row((shape_id, row, outcome), |out| {
+        let schema = self.schema.table(table.table);
+        let change = &table.rows[row as usize];
+        round.slices.row((shape_id, row, outcome), |out| {
             let (old, new) = (change.old.as_ref(), change.new.as_ref());
             row_update::write(out, b",", shape, schema, outcome, old, new)
-        });
-        if let Some(slice) = slice {
+        })
+    }
+
+    fn add_run(&mut self, part_id: PartId, run: Option<RunId>, round: &mut Round) {
+        if let Some(run) = run {
             let part = self.specs.part_mut(part_id);
             if part.pending.is_empty() {
                 round.parts.push(part_id);
             }
-            part.pending.push(slice);
+            part.pending.push(run);
         }
     }
 
-    /// Joins the pending slices of a part to `"TABLE":{…}`, and leaves none pending.
+    /// Joins the pending runs of a part to `"TABLE":{…}`, and leaves none pending.
     fn table_body(&mut self, part_id: PartId, round: &mut Round) -> TableBodyId {
         let part = self.specs.part_mut(part_id);
         let table = part.table;
         let mut pending = std::mem::take(&mut part.pending);
-        let (tables, slices) = (&mut round.tables, &round.slices);
+        let (tables, runs) = (&mut round.tables, &round.runs);
         let opening = &self.openings[table.at()];
         let body = tables.of_list(&pending, |gather| {
             gather.copy(opening);
-            for (place, slice) in pending.iter().enumerate() {
+            let segments = pending.iter().flat_map(|run| runs.segments(*run));
+            for (place, segment) in segments.enumerate() {
                 // The first row has no comma before it.
-                let skip = usize::from(place == 0);
-                let text = slices.text(*slice);
-                if text.len() < GATHER_BYTES_MIN {
-                    gather.copy(&text[skip..]);
-                } else {
-                    gather.share(slices.share(*slice).slice(skip..));
-                }
+                gather.share(segment.slice(usize::from(place == 0)..));
             }
             gather.copy(b"}");
         });
         pending.clear();
-        self.specs.part_mut(part_id).pending = pending;
+        if pending.capacity() <= PENDING_KEPT_MAX {
+            self.specs.part_mut(part_id).pending = pending;
+        }
         body
     }
 

@@ -6,8 +6,8 @@
 
 use super::clause::Filter;
 use super::conditions::{ConditionId, Conditions};
+use super::runs::RunId;
 use super::shape::Shape;
-use super::slices::SliceId;
 use super::{MonitorId, publish::TableBodyId};
 use crate::ids::TableId;
 use hashbrown::{HashMap, HashTable};
@@ -40,7 +40,7 @@ pub(super) struct Part {
     /// Specs that contain the part, ascending.
     pub(super) specs: Vec<SpecId>,
     /// Row updates of the notification that is being made; empty in between.
-    pub(super) pending: Vec<SliceId>,
+    pub(super) pending: Vec<RunId>,
 }
 
 #[derive(Debug)]

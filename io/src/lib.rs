@@ -6,6 +6,7 @@ pub mod dirs;
 pub mod errors;
 pub mod limits;
 pub mod net;
+mod readiness;
 pub mod runtime;
 pub mod unixctl;
 pub mod vlog;

@@ -9,14 +9,15 @@ use crate::tree::{SourceFile, tree};
 const UNSAFE_ISLANDS: &[(&str, &str)] = &[
     (
         "io/src/runtime/stream.rs",
-        "registers sockets with tokio and the ring, and borrows their descriptors",
+        "borrows the descriptor of a socket that the ring owns",
     ),
     (
         "io/src/runtime/probe.rs",
         "sends a no-op around a ring of its own",
     ),
     ("io/src/net/inherited.rs", "takes the descriptor that pfd: names"),
-    ("io/src/net/listener.rs", "registers listening sockets with tokio"),
+    ("io/src/readiness.rs", "registers owned descriptors with tokio"),
+    ("io/src/daemon/fork.rs", "forks, while there is one thread"),
 ];
 
 /// The keyword, split like the words below.

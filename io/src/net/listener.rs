@@ -6,6 +6,7 @@ use super::unix_socket::bind_unix;
 use crate::daemon::cleanup;
 use crate::errors::strerror;
 use crate::limits::{ACCEPT_BATCH, ACCEPT_PAUSE_MS, LISTEN_BACKLOG};
+use crate::readiness::register;
 use crate::runtime::{ConnMeta, Transport, Workers};
 use rustix::io::Errno;
 use rustix::net::{Shutdown, SocketFlags, acceptfrom_with};
@@ -137,11 +138,8 @@ impl Listener {
 
     /// Accepts for ever, handing each connection to the least loaded worker; `remote` is passed on with it.
     /// To be called on the control thread.
-    #[allow(unsafe_code)]
     pub fn serve(self, workers: Workers, remote: u64) -> io::Result<Serving> {
-        // SAFETY: an `OwnedFd` names the same open descriptor until it is dropped, and the `AsyncFd` owns it
-        // until then.
-        let socket = Rc::new(unsafe { AsyncFd::register(self.socket)? });
+        let socket = Rc::new(register(self.socket)?);
         let target = self.bound.target.clone();
         let task = spawn_local(accept_for_ever(Rc::clone(&socket), target, workers, remote));
         Ok(Serving {

@@ -7,6 +7,7 @@
 use super::driver::Driver;
 use super::handler::Transport;
 use crate::limits::SOCKET_UNSENT_BYTES;
+use crate::readiness::register;
 use rustix::net::{SendAncillaryBuffer, SendFlags, Shutdown, sendmsg};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -19,7 +20,6 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    #[allow(unsafe_code)]
     pub(super) fn new(driver: Driver, socket: OwnedFd, transport: Transport) -> io::Result<Stream> {
         if transport == Transport::Tcp {
             let socket = socket2::SockRef::from(&socket);
@@ -33,9 +33,7 @@ impl Stream {
             }
             Driver::Epoll => {
                 rustix::io::ioctl_fionbio(&socket, true)?;
-                // SAFETY: an `OwnedFd` names the same open descriptor until it is dropped, and the `AsyncFd`
-                // owns it until then.
-                Stream::Ready(unsafe { AsyncFd::register(socket)? })
+                Stream::Ready(register(socket)?)
             }
         })
     }

@@ -12,6 +12,7 @@ use ovsdb_wire::message::{self, Message};
 use ovsdb_wire::strict;
 use ovsdb_wire::value::Value;
 use ovsdb_wire::write::{self, Members};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -196,13 +197,25 @@ async fn run(
     outcome
 }
 
+/// `text` with the newline at its end that older versions of `ovs-appctl` do not add themselves.
+fn lines(text: &str) -> Cow<'_, str> {
+    if text.is_empty() || text.ends_with('\n') {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(format!("{text}\n"))
+    }
+}
+
 fn write_reply(id: &Value<'_>, outcome: &Outcome, format: Format) -> Vec<u8> {
     let mut reply = Vec::new();
     match outcome {
-        Outcome::Error(text) => message::write_error(&mut reply, id, |out| write::string(out, text)),
+        Outcome::Error(text) => message::write_error(&mut reply, id, |out| match format {
+            Format::Text => write::string(out, &lines(text)),
+            Format::Json => write::string(out, text),
+        }),
         Outcome::Json(json) => message::write_reply(&mut reply, id, |out| out.extend_from_slice(json)),
         Outcome::Text(text) => message::write_reply(&mut reply, id, |out| match format {
-            Format::Text => write::string(out, text),
+            Format::Text => write::string(out, &lines(text)),
             Format::Json => {
                 let mut members = Members::begin(out);
                 write::string(members.key("reply-format"), "plain");
@@ -257,7 +270,8 @@ mod tests {
         with_server(|path| {
             let ask = |method: &str, arguments: &[&str]| call(path, method, arguments);
             assert_eq!(ask("echo", &["a", "b\n"]).unwrap(), "a b\n");
-            assert_eq!(ask("version", &[]).unwrap(), "ovsdb-server (Open vSwitch) 9.9");
+            assert_eq!(ask("echo", &["a"]).unwrap(), "a\n");
+            assert_eq!(ask("version", &[]).unwrap(), "ovsdb-server (Open vSwitch) 9.9\n");
             assert!(
                 ask("list-commands", &[])
                     .unwrap()
@@ -267,7 +281,7 @@ mod tests {
             assert!(ask("list-commands", &[]).unwrap().contains("vlog/set"));
             assert!(!ask("list-commands", &[]).unwrap().contains("vlog/message"));
             let refused = |method: &str, arguments: &[&str]| match ask(method, arguments) {
-                Err(Refused::Command(text)) => text,
+                Err(Refused::Command(text)) => text.trim_end().to_owned(),
                 other => panic!("{other:?}"),
             };
             assert_eq!(
@@ -307,7 +321,7 @@ mod tests {
             let mut replies = String::new();
             client.read_to_string(&mut replies).unwrap();
             let expected = concat!(
-                r#"{"id":1,"result":"x","error":null}"#,
+                r#"{"id":1,"result":"x\n","error":null}"#,
                 r#"{"id":2,"result":{"reply-format":"plain","reply":""},"error":null}"#,
                 r#"{"id":3,"result":{"reply-format":"plain","reply":"y"},"error":null}"#,
                 r#"{"id":4,"error":"\"echo\" command has non-string argument"}"#
@@ -329,7 +343,7 @@ mod tests {
                 client.write_all(nonsense.as_bytes()).unwrap();
                 assert_eq!(client.read(&mut [0]).unwrap(), 0, "{nonsense}");
             }
-            assert_eq!(call(path, "echo", &["still here"]).unwrap(), "still here");
+            assert_eq!(call(path, "echo", &["still here"]).unwrap(), "still here\n");
         });
     }
 }

@@ -233,6 +233,15 @@ pub fn set_most_verbose() {
     state.update_filter();
 }
 
+/// Nothing more to the console, which is nobody's any more.
+pub(crate) fn silence_console() {
+    let mut state = LOGGER.state.write();
+    state
+        .modules
+        .set_levels(None, &[Destination::Console], Level::Off);
+    state.update_filter();
+}
+
 /// Name of the log file by default: in the log directory, after the program.
 fn default_log_file() -> PathBuf {
     dirs::logdir().join(format!("{}.log", program_name()))

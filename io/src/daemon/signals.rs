@@ -1,0 +1,89 @@
+//! Signals that end the process.
+//!
+//! They are blocked from the start and read by the control thread, so that they take effect between two steps
+//! and never inside one. Child processes get them unblocked by the standard library.
+
+use super::cleanup;
+use crate::readiness::register;
+use nix::sys::signal::{SigSet, Signal, raise};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use std::io;
+use tokio::io::unix::AsyncFd;
+
+/// Signals that end the process in an orderly way.
+const FATAL: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGALRM];
+
+fn fatal_set() -> SigSet {
+    FATAL.into_iter().collect()
+}
+
+/// Blocks the signals in this thread and all that it will start.
+pub(super) fn block() {
+    if let Err(error) = fatal_set().thread_block() {
+        log::warn!(target: "fatal_signal", "cannot block signals: {}", error.desc());
+    }
+}
+
+/// The signals that arrive. There is one of these in a process, after [`super::start`].
+#[derive(Debug)]
+pub struct Signals(AsyncFd<SignalFd>);
+
+impl Signals {
+    /// To be called on the control thread, before other threads are started.
+    pub fn open() -> io::Result<Signals> {
+        block();
+        let descriptor = SignalFd::with_flags(&fatal_set(), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        Ok(Signals(register(descriptor)?))
+    }
+
+    /// Waits for the next signal.
+    pub async fn next(&self) -> io::Result<Signal> {
+        loop {
+            let mut ready = self.0.readable().await?;
+            match self.0.get_ref().read_signal()? {
+                Some(info) => {
+                    let number = i32::try_from(info.ssi_signo).expect("signals have small numbers");
+                    return Ok(Signal::try_from(number)?);
+                }
+                None => ready.clear_ready(),
+            }
+        }
+    }
+}
+
+/// Removes what must not outlive the process and ends it by `signal`, so that its parent sees by what it ended.
+pub fn die_of(signal: Signal) -> ! {
+    let name = signal_name(signal);
+    log::warn!(target: "fatal_signal", "terminating with signal {} ({name})", signal as i32);
+    cleanup::run();
+    let unblocked = SigSet::from(signal).thread_unblock();
+    if unblocked.and_then(|()| raise(signal)).is_err() {
+        log::warn!(target: "fatal_signal", "cannot raise the signal");
+    }
+    // The signal is pending for us at the latest now; should it be ignored by inheritance, exit as a shell says it.
+    std::process::exit(128 + signal as i32)
+}
+
+/// What strsignal(3) calls `signal`.
+pub fn signal_name(signal: Signal) -> &'static str {
+    match signal {
+        Signal::SIGHUP => "Hangup",
+        Signal::SIGINT => "Interrupt",
+        Signal::SIGQUIT => "Quit",
+        Signal::SIGILL => "Illegal instruction",
+        Signal::SIGTRAP => "Trace/breakpoint trap",
+        Signal::SIGABRT => "Aborted",
+        Signal::SIGBUS => "Bus error",
+        Signal::SIGFPE => "Floating point exception",
+        Signal::SIGKILL => "Killed",
+        Signal::SIGUSR1 => "User defined signal 1",
+        Signal::SIGSEGV => "Segmentation fault",
+        Signal::SIGUSR2 => "User defined signal 2",
+        Signal::SIGPIPE => "Broken pipe",
+        Signal::SIGALRM => "Alarm clock",
+        Signal::SIGTERM => "Terminated",
+        Signal::SIGXCPU => "CPU time limit exceeded",
+        Signal::SIGXFSZ => "File size limit exceeded",
+        other => other.as_str(),
+    }
+}

@@ -59,6 +59,15 @@ impl Site {
             "external_ids:ovn-encap-type=geneve",
             "external_ids:ovn-encap-ip=127.0.0.1",
         ]);
+        // The distribution's scripts do this before anybody may connect; ovn-controller 23.03 crashes when it meets a
+        // southbound database without its one SB_Global row.
+        for (program, database) in [("ovn-nbctl", &nb), ("ovn-sbctl", &sb)] {
+            run_ok(
+                scratch
+                    .command(packaged_program(program))
+                    .args([&format!("--db={database}"), "init"]),
+            );
+        }
         let daemon = |name: &str, words: &[&str]| {
             let mut command = network.command(&packaged_program(name).display().to_string());
             command

@@ -149,6 +149,8 @@ fn every_crate_takes_the_lints_of_the_workspace() {
     let lax: Vec<String> = tree(&["toml"])
         .iter()
         .filter(|file| file.path.ends_with("Cargo.toml") && file.text.contains("[package]"))
+        // The root is both; a fuzz crate is a workspace of its own, as it needs another compiler.
+        .filter(|file| file.path == "Cargo.toml" || !file.text.contains("[workspace]"))
         .filter(|file| !file.text.contains("[lints]\nworkspace = true"))
         .map(|file| file.path.clone())
         .collect();

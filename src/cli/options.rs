@@ -1,6 +1,7 @@
 //! Groups of options that several programs have, to be flattened into their definitions.
 
 use clap::{ArgAction, Args};
+use ovsdb_io::vlog;
 use std::path::PathBuf;
 
 use super::{Fatal, Result};
@@ -35,8 +36,29 @@ pub struct LogOptions {
 }
 
 impl LogOptions {
-    /// Sets the process's log up.
-    pub fn apply(&self, _program: &str) -> Result<()> {
+    /// Sets the process's log up as the options say.
+    pub fn apply(&self) -> Result<()> {
+        for spec in &self.verbose {
+            if spec.is_empty() {
+                vlog::set_most_verbose();
+            } else {
+                vlog::set(spec).map_err(|error| Fatal::new(format!("processing \"{spec}\": {error}")))?;
+            }
+        }
+        if let Some(method) = &self.syslog_method {
+            vlog::set_syslog_method(method.parse().map_err(|error: String| Fatal::new(error))?);
+        }
+        if let Some(target) = &self.syslog_target
+            && let Err(error) = vlog::set_syslog_target(target)
+        {
+            log::warn!(target: "vlog", "{target}: cannot log there ({error})");
+        }
+        if let Some(file) = &self.log_file {
+            // A file that cannot be opened is a warning in the log already, and no reason not to run.
+            if vlog::set_log_file(file.as_deref()).is_err() {
+                log::debug!(target: "vlog", "running without a log file");
+            }
+        }
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The frame of a program: arguments in, exit status out.
 
 use clap::Parser;
+use ovsdb_io::vlog;
 use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -9,17 +10,15 @@ use super::argv::{self, Stop};
 use super::{Fatal, Result};
 
 /// Reads the arguments of the process as a `P` and hands them to `body`. Help and versions go to standard
-/// output with status 0, errors to standard error as `PROG: MESSAGE` with status 1.
+/// output with status 0, errors to standard error as `PROG: MESSAGE` with status 1, and to the log.
 pub fn run<P: Parser>(program: &str, body: impl FnOnce(P) -> Result<ExitCode>) -> ExitCode {
+    vlog::init(program);
     let result = match argv::parse(program, env::args_os().skip(1)) {
         Ok(options) => body(options),
         Err(Stop::Print(text)) => print(text.as_bytes()).map(|()| ExitCode::SUCCESS),
         Err(Stop::Fail(fatal)) => Err(fatal),
     };
-    result.unwrap_or_else(|fatal| {
-        tell(program, &fatal);
-        ExitCode::FAILURE
-    })
+    result.unwrap_or_else(|fatal| vlog::fatal(&program.replace('-', "_"), format_args!("{fatal}")))
 }
 
 /// Writes `text` to standard output and flushes it.

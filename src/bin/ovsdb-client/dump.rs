@@ -51,17 +51,7 @@ pub fn dump(session: &Session<'_>, mut opened: Opened<'_>) -> Result<()> {
     let mut printer = Printer::new(session.style);
     let mut out = Vec::new();
     for ((table, columns), result) in selected.iter().zip(results) {
-        let rows = result
-            .as_object()
-            .and_then(|result| result.get("rows"))
-            .and_then(|rows| rows.as_array());
-        let rows = rows.ok_or_else(|| {
-            Fatal::new(format!(
-                "{} table reply is not an object with a \"rows\" member array: {}",
-                table.name,
-                shown(result)
-            ))
-        })?;
+        let rows = rows_of(table, result)?;
         write_table(&table.name, columns, rows, &mut printer, &mut out)?;
         program::print(&out)?;
         out.clear();
@@ -87,7 +77,8 @@ fn columns_of<'s>(table: &'s TableSchema, names: &[String]) -> Result<Vec<&'s Co
     Ok(columns)
 }
 
-fn write_select(table: &str, columns: &[&ColumnSchema], out: &mut Vec<u8>) {
+/// Writes the operation that selects `columns` of all rows.
+pub fn write_select(table: &str, columns: &[&ColumnSchema], out: &mut Vec<u8>) {
     let mut op = Members::begin(out);
     write::string(op.key("op"), "select");
     write::string(op.key("table"), table);
@@ -100,7 +91,22 @@ fn write_select(table: &str, columns: &[&ColumnSchema], out: &mut Vec<u8>) {
     op.end();
 }
 
-fn shown(value: &Value<'_>) -> String {
+/// The rows in the result of a `select`.
+pub fn rows_of<'a>(table: &TableSchema, result: &Value<'a>) -> Result<&'a [Value<'a>]> {
+    result
+        .as_object()
+        .and_then(|result| result.get("rows"))
+        .and_then(|rows| rows.as_array())
+        .ok_or_else(|| {
+            let (name, shown) = (&table.name, shown(result));
+            Fatal::new(format!(
+                "{name} table reply is not an object with a \"rows\" member array: {shown}"
+            ))
+        })
+}
+
+/// A value as errors show it.
+pub fn shown(value: &Value<'_>) -> String {
     let mut text = Vec::new();
     write::value(&mut text, value);
     String::from_utf8_lossy(&text).into_owned()

@@ -3,6 +3,7 @@
 //! A command is one file below; what they share is in [`connection`] (JSON-RPC) and [`server`] (which
 //! server, which database).
 
+mod backup;
 mod connection;
 mod convert;
 mod dump;
@@ -10,6 +11,7 @@ mod inspect;
 mod lock;
 mod monitor;
 mod options;
+mod restore;
 mod server;
 mod transact;
 mod wait;
@@ -37,7 +39,7 @@ pub struct Session<'o> {
 }
 
 fn run(options: Options) -> Result<ExitCode> {
-    options.log.apply(PROGRAM)?;
+    options.log.apply()?;
     set_alarm(options.timeout);
     let style = options.table.style();
     let session = Session {
@@ -89,6 +91,14 @@ fn run(options: Options) -> Result<ExitCode> {
         Command::Dump { operands } => {
             let opened = session.open("dump", operands, Need::Database, 0, usize::MAX)?;
             dump::dump(&session, opened)
+        }
+        Command::Backup { operands } => {
+            let opened = session.open("backup", operands, Need::Database, 0, 0)?;
+            backup::backup(opened)
+        }
+        Command::Restore { operands } => {
+            let opened = session.open("restore", operands, Need::Database, 0, 0)?;
+            restore::restore(&session, opened)
         }
         Command::Lock { operands } => {
             let opened = session.open("lock", operands, Need::Connection, 1, 1)?;

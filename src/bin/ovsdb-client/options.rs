@@ -22,7 +22,7 @@ pub struct Options {
     #[arg(long)]
     pub force: bool,
 
-    /// Give up after this many seconds; 14 (SIGALRM) is the signal that ends the program
+    /// End by SIGALRM after this many seconds
     #[arg(short = 't', long, value_name = "SECS", value_parser = timeout)]
     pub timeout: Option<u32>,
 
@@ -146,6 +146,16 @@ pub enum Command {
     /// Print the contents of COLUMNs of TABLE, or of all tables
     Dump {
         #[arg(value_name = "[server] [database] [table [column]...]")]
+        operands: Vec<String>,
+    },
+    /// Write the contents of DATABASE to standard output in the form of a database file
+    Backup {
+        #[arg(value_name = "[server] [database]")]
+        operands: Vec<String>,
+    },
+    /// Replace the contents of DATABASE by those of a database file on standard input
+    Restore {
+        #[arg(value_name = "[server] [database]")]
         operands: Vec<String>,
     },
     /// Get LOCK, or wait for it, and hold it

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: Options) -> Result<ExitCode> {
-    options.log.apply(PROGRAM)?;
+    options.log.apply()?;
     match &options.command {
         Command::Create { db, schema } => rewrite::create(&db_or_default(db), &schema_or_default(schema)),
         Command::Compact { db, dst } => rewrite::compact(&db_or_default(db), dst.as_deref()),

@@ -40,6 +40,25 @@ impl CommitSeq {
     }
 }
 
-/// One client session of the process. Never reused.
+/// One client session of the process, never reused: the worker in the top 16 bits, a count below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
+
+impl SessionId {
+    pub fn new(worker: WorkerId, count: u64) -> SessionId {
+        SessionId(u64::from(worker.0) << 48 | (count & ((1 << 48) - 1)))
+    }
+
+    /// The worker whose session it is.
+    pub fn worker(self) -> WorkerId {
+        WorkerId((self.0 >> 48) as u16)
+    }
+}
+
+/// One request of a session, unique within the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// One worker thread, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(pub u16);

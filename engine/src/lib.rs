@@ -10,13 +10,19 @@
 
 pub mod commit;
 pub mod condition;
+pub mod database;
 pub mod datum;
 pub mod error;
 pub mod ids;
+pub mod inbox;
 pub mod limits;
+pub mod locks;
 pub mod monitor;
 pub mod mutation;
 pub mod schema;
+pub mod sequencer;
+pub mod server_db;
+pub mod session;
 pub mod store;
 pub mod txn;
 

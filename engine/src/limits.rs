@@ -44,3 +44,29 @@ pub const SNAPSHOT_CHUNK_BYTES: usize = 256 * 1024;
 /// Pieces of a part's notification for which memory is kept until the next one; what a larger commit has
 /// needed is given back, since there are as many parts as conditions.
 pub const PENDING_KEPT_MAX: usize = 16;
+/// Groups handed to the log at once: one under way to the disk and one ready to follow it. More would only
+/// make a rejection longer to undo.
+pub const GROUPS_IN_FLIGHT_MAX: usize = 2;
+
+/// Bytes of answers and records that may await the disk. Beyond it the sequencer takes no new work and
+/// requests wait in its inbox.
+pub const SPECULATION_BYTES_MAX: usize = 64 << 20;
+
+/// Rough bytes of changes that lagging sessions of one worker and database may keep alive. Beyond it the
+/// sessions that are furthest behind are closed; they come back and resume from their last transaction id.
+pub const LAGGING_BYTES_MAX: usize = 256 << 20;
+
+/// Transactions of one session that may be unanswered and not waiting. Beyond it the session is not read.
+pub const REQUESTS_UNANSWERED_MAX: usize = 256;
+
+/// Bytes of such transactions. Beyond it the session is not read.
+pub const REQUEST_BYTES_UNANSWERED_MAX: usize = 16 << 20;
+
+/// Waiting transactions of one session. One more is answered with `resources exhausted`.
+pub const REQUESTS_PARKED_MAX: usize = 4096;
+
+/// Monitors of one session. One more is answered with `resources exhausted`.
+pub const MONITORS_MAX: usize = 1000;
+
+/// Locks that one session may hold or wait for. One more is answered with `resources exhausted`.
+pub const LOCKS_MAX: usize = 10_000;

@@ -42,17 +42,21 @@ pub struct NetChanges {
 impl ChangeSet {
     /// Rough memory in bytes that keeping this change set keeps alive.
     pub fn approx_bytes(&self) -> usize {
-        let rows = self.tables.iter().flat_map(|table| &table.rows);
-        rows.map(|change| {
-            64 + change
-                .old
-                .iter()
-                .chain(&change.new)
-                .map(Row::approx_bytes)
-                .sum::<usize>()
-        })
-        .sum()
+        approx_bytes(&self.tables)
     }
+}
+
+fn approx_bytes(tables: &[TableChanges]) -> usize {
+    let rows = tables.iter().flat_map(|table| &table.rows);
+    rows.map(|change| {
+        64 + change
+            .old
+            .iter()
+            .chain(&change.new)
+            .map(Row::approx_bytes)
+            .sum::<usize>()
+    })
+    .sum()
 }
 
 impl NetChanges {
@@ -76,6 +80,11 @@ impl NetChanges {
 
     pub fn is_empty(&self) -> bool {
         self.tables.is_empty()
+    }
+
+    /// See [`ChangeSet::approx_bytes`].
+    pub fn approx_bytes(&self) -> usize {
+        approx_bytes(&self.tables)
     }
 
     pub fn of_table(&self, table: TableId) -> &[RowChange] {

@@ -152,6 +152,11 @@ impl Store {
         &self.schema
     }
 
+    /// See [`View::epoch`].
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// Last finished commit.
     pub fn seq(&self) -> CommitSeq {
         self.seq

@@ -1,0 +1,72 @@
+//! One database as all threads share it: its schema, what is published of it, and the way to its sequencer.
+//!
+//! ```text
+//!   workers ── Event ──► Inbox ──► sequencer ──► Group ──► log ──► Database::publish ──► workers pull
+//! ```
+
+use crate::ids::CommitSeq;
+use crate::inbox::Inbox;
+use crate::schema::Schema;
+use crate::sequencer::Event;
+use crate::store::{ChangeSet, History, View};
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+
+/// What every thread knows of one database from its opening to its closing or conversion.
+pub struct Database {
+    /// Unique in the process, also over re-additions of the same name.
+    pub epoch: u64,
+    pub schema: Arc<Schema>,
+    /// The schema as sorted compact JSON, as `get_schema` answers it.
+    pub schema_json: String,
+    /// A `_…` database: clients may read it only.
+    pub is_reserved: bool,
+    /// The way to the sequencer.
+    pub inbox: Inbox<Event>,
+    published: ArcSwap<View>,
+    history: History,
+}
+
+impl Database {
+    /// Shares a database that has just been opened at `view`; `history_bytes_max` bounds what is kept for
+    /// resuming clients.
+    pub fn new(view: View, schema_json: String, inbox: Inbox<Event>, history_bytes_max: usize) -> Database {
+        let schema = Arc::clone(view.schema());
+        Database {
+            epoch: view.epoch(),
+            is_reserved: schema.name.starts_with('_'),
+            schema_json,
+            inbox,
+            history: History::new(view.seq(), view.txn_id(), history_bytes_max),
+            published: ArcSwap::from_pointee(view),
+            schema,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.schema.name
+    }
+
+    /// The latest published version.
+    pub fn view(&self) -> View {
+        View::clone(&self.published.load())
+    }
+
+    /// The latest published commit.
+    pub fn seq(&self) -> CommitSeq {
+        self.published.load().seq()
+    }
+
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Makes the commits of a durable group visible. Called by one thread at a time, in order of commit,
+    /// before any reply of the group is handed to a worker.
+    pub fn publish(&self, sets: Vec<Arc<ChangeSet>>, view: View) {
+        for set in sets {
+            self.history.push(set);
+        }
+        self.published.store(Arc::new(view));
+    }
+}

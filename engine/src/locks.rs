@@ -1,0 +1,263 @@
+//! Locks of RFC 7047 §4.1.8–§4.1.10, one namespace for the whole process.
+//!
+//! Each session has at most one request for a lock. The head of a lock's queue owns it. Every change of
+//! owner comes out as [`Notice`]s, which must not reach a client before all commits that relied on the
+//! earlier owner are published; each notice carries those commits.
+
+use crate::ids::{CommitSeq, SessionId};
+use hashbrown::HashMap;
+use std::collections::VecDeque;
+
+/// All locks of the process.
+#[derive(Debug, Default)]
+pub struct Locks {
+    locks: HashMap<String, Lock>,
+}
+
+#[derive(Debug, Default)]
+struct Lock {
+    /// The owner first.
+    queue: VecDeque<Waiter>,
+    /// Sessions whose stolen lock does not come back, but that must still unlock before asking again.
+    lost: Vec<SessionId>,
+    /// Latest commit, by database epoch, that asserted ownership.
+    asserted: HashMap<u64, CommitSeq>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Waiter {
+    session: SessionId,
+    mode: LockMode,
+}
+
+/// How a session asked for a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockMode {
+    Lock,
+    Steal,
+}
+
+/// A `locked` or `stolen` notification that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    pub session: SessionId,
+    pub method: NoticeMethod,
+    pub lock: String,
+    /// Commits, by database epoch, that must be published first.
+    pub after: Vec<(u64, CommitSeq)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeMethod {
+    Locked,
+    Stolen,
+}
+
+/// Answer to `lock` or `steal`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// False when the session waits in the queue.
+    pub is_owner: bool,
+    /// Commits, by database epoch, that must be published before the answer leaves.
+    pub after: Vec<(u64, CommitSeq)>,
+    /// For the robbed owner.
+    pub notice: Option<Notice>,
+}
+
+/// Why a lock request is refused; each is a `syntax error` of upstream's wording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockError {
+    /// The session has an earlier request for this lock.
+    AlreadyAsked,
+    /// `unlock` without `lock` or `steal`.
+    NotAsked,
+}
+
+impl Locks {
+    /// Asks for a lock.
+    pub fn request(&mut self, session: SessionId, name: &str, mode: LockMode) -> Result<Grant, LockError> {
+        let lock = self.locks.entry_ref(name).or_default();
+        if lock.queue.iter().any(|waiter| waiter.session == session) || lock.lost.contains(&session) {
+            return Err(LockError::AlreadyAsked);
+        }
+        let waiter = Waiter { session, mode };
+        if mode == LockMode::Lock {
+            lock.queue.push_back(waiter);
+            let is_owner = lock.queue.len() == 1;
+            return Ok(Grant {
+                is_owner,
+                after: lock.after(),
+                notice: None,
+            });
+        }
+        let victim = lock.queue.pop_front();
+        if let Some(victim) = victim {
+            match victim.mode {
+                LockMode::Lock => lock.queue.push_front(victim),
+                LockMode::Steal => lock.lost.push(victim.session),
+            }
+        }
+        lock.queue.push_front(waiter);
+        let notice = victim.map(|victim| lock.notice(victim.session, NoticeMethod::Stolen, name));
+        Ok(Grant {
+            is_owner: true,
+            after: lock.after(),
+            notice,
+        })
+    }
+
+    /// Gives up a lock or the wish for it. The owner after that hears of it, even when it owned the lock
+    /// before (as upstream).
+    pub fn unlock(&mut self, session: SessionId, name: &str) -> Result<Option<Notice>, LockError> {
+        let Some(lock) = self.locks.get_mut(name) else {
+            return Err(LockError::NotAsked);
+        };
+        if let Some(at) = lock.lost.iter().position(|lost| *lost == session) {
+            lock.lost.remove(at);
+            self.forget_if_unused(name);
+            return Ok(None);
+        }
+        let Some(at) = lock.queue.iter().position(|waiter| waiter.session == session) else {
+            return Err(LockError::NotAsked);
+        };
+        lock.queue.remove(at);
+        let owner = lock.queue.front().copied();
+        let notice = owner.map(|owner| lock.notice(owner.session, NoticeMethod::Locked, name));
+        self.forget_if_unused(name);
+        Ok(notice)
+    }
+
+    /// Releases everything a session holds or waits for.
+    pub fn release_all(&mut self, session: SessionId) -> Vec<Notice> {
+        let names: Vec<String> = self
+            .locks
+            .iter()
+            .filter(|(_, lock)| {
+                lock.lost.contains(&session) || lock.queue.iter().any(|waiter| waiter.session == session)
+            })
+            .map(|(name, _)| name.clone())
+            .collect();
+        names
+            .iter()
+            .filter_map(|name| self.unlock(session, name).ok().flatten())
+            .collect()
+    }
+
+    /// Whether the session owns the lock.
+    pub fn is_owner(&self, session: SessionId, name: &str) -> bool {
+        self.locks
+            .get(name)
+            .and_then(|lock| lock.queue.front())
+            .is_some_and(|owner| owner.session == session)
+    }
+
+    /// Notes that commit `seq` of the database `epoch` relied on the present owner.
+    pub fn note_assert(&mut self, name: &str, epoch: u64, seq: CommitSeq) {
+        if let Some(lock) = self.locks.get_mut(name) {
+            lock.asserted.insert(epoch, seq);
+        }
+    }
+
+    fn forget_if_unused(&mut self, name: &str) {
+        if self
+            .locks
+            .get(name)
+            .is_some_and(|lock| lock.queue.is_empty() && lock.lost.is_empty())
+        {
+            self.locks.remove(name);
+        }
+    }
+}
+
+impl Lock {
+    fn notice(&self, session: SessionId, method: NoticeMethod, name: &str) -> Notice {
+        Notice {
+            session,
+            method,
+            lock: name.to_owned(),
+            after: self.after(),
+        }
+    }
+
+    fn after(&self) -> Vec<(u64, CommitSeq)> {
+        self.asserted.iter().map(|(epoch, seq)| (*epoch, *seq)).collect()
+    }
+}
+
+impl NoticeMethod {
+    pub fn name(self) -> &'static str {
+        match self {
+            NoticeMethod::Locked => "locked",
+            NoticeMethod::Stolen => "stolen",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LockError, LockMode, Locks, NoticeMethod};
+    use crate::ids::{CommitSeq, SessionId};
+
+    const A: SessionId = SessionId(1);
+    const B: SessionId = SessionId(2);
+    const C: SessionId = SessionId(3);
+
+    fn told(notice: Option<super::Notice>) -> Option<(SessionId, NoticeMethod)> {
+        notice.map(|notice| (notice.session, notice.method))
+    }
+
+    #[test]
+    fn locks_are_granted_first_come_first_served() {
+        let mut locks = Locks::default();
+        assert!(locks.request(A, "l", LockMode::Lock).unwrap().is_owner);
+        assert!(!locks.request(B, "l", LockMode::Lock).unwrap().is_owner);
+        assert_eq!(
+            locks.request(B, "l", LockMode::Steal),
+            Err(LockError::AlreadyAsked)
+        );
+        assert!(locks.is_owner(A, "l") && !locks.is_owner(B, "l"));
+        assert_eq!(
+            told(locks.unlock(A, "l").unwrap()),
+            Some((B, NoticeMethod::Locked))
+        );
+        assert_eq!(locks.unlock(A, "l"), Err(LockError::NotAsked));
+    }
+
+    #[test]
+    fn a_robbed_lock_holder_waits_behind_the_thief() {
+        let mut locks = Locks::default();
+        locks.request(A, "l", LockMode::Lock).unwrap();
+        locks.request(B, "l", LockMode::Lock).unwrap();
+        let grant = locks.request(C, "l", LockMode::Steal).unwrap();
+        assert!(grant.is_owner);
+        assert_eq!(told(grant.notice), Some((A, NoticeMethod::Stolen)));
+        assert_eq!(
+            told(locks.unlock(C, "l").unwrap()),
+            Some((A, NoticeMethod::Locked))
+        );
+    }
+
+    #[test]
+    fn a_robbed_thief_is_out_until_it_unlocks() {
+        let mut locks = Locks::default();
+        locks.request(A, "l", LockMode::Steal).unwrap();
+        locks.request(B, "l", LockMode::Steal).unwrap();
+        assert_eq!(
+            locks.request(A, "l", LockMode::Lock),
+            Err(LockError::AlreadyAsked)
+        );
+        assert_eq!(locks.unlock(A, "l"), Ok(None));
+        assert!(!locks.request(A, "l", LockMode::Lock).unwrap().is_owner);
+    }
+
+    #[test]
+    fn notices_name_the_commits_that_relied_on_the_old_owner() {
+        let mut locks = Locks::default();
+        locks.request(A, "l", LockMode::Lock).unwrap();
+        locks.request(B, "l", LockMode::Lock).unwrap();
+        locks.note_assert("l", 7, CommitSeq(40));
+        let notices = locks.release_all(A);
+        assert_eq!(notices.len(), 1);
+        assert_eq!(notices[0].after, [(7, CommitSeq(40))]);
+    }
+}

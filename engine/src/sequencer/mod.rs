@@ -1,0 +1,478 @@
+//! The one writer of a database: executes requests in order and gathers their results into groups.
+//!
+//! ```text
+//!  Event::Submit ─► execute on the Store ─┬─ waiting ─► parked until a table it read changes, or its deadline
+//!                                         └─ finished ─► open Group: answers, change sets, log records
+//!  take_group ─► the log makes it durable ─┬─ Event::Settled   (already published and answered by the log)
+//!                                          └─ Event::Rejected  ─► roll back, execute again in order
+//! ```
+//!
+//! Serial and deterministic: time, entropy and requests come in, groups and answers go out. What is in a
+//! group is visible to nobody before its publication, and every answer carries the commit it rests on.
+
+mod group;
+
+pub use group::{Answer, Group};
+
+use crate::database::Database;
+use crate::error::{OvsdbError, Tag};
+use crate::ids::{CommitSeq, RequestId, SessionId, TableId, WorkerId};
+use crate::limits::{GROUPS_IN_FLIGHT_MAX, SPECULATION_BYTES_MAX};
+use crate::locks::Locks;
+use crate::store::{ChangeSet, Store, View};
+use crate::txn::{self, Committed, Context, Outcome, Program, append_error};
+use parking_lot::{Mutex, MutexGuard};
+use std::cell::RefCell;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Who waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    pub worker: WorkerId,
+    pub session: SessionId,
+    pub request: RequestId,
+}
+
+/// What a session may do; travels with each of its requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// The remote forbids writing.
+    pub is_read_only: bool,
+    /// The server's own hand: may write where clients may not.
+    pub is_internal: bool,
+    /// RBAC role of the remote; empty is the root role.
+    pub role: String,
+    /// Common name of the client's certificate.
+    pub client_id: String,
+}
+
+/// A transaction on its way to its answer.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// `None` for the server's own transactions, whose results nobody reads.
+    pub ticket: Option<Ticket>,
+    pub program: Arc<Program>,
+    pub arrived_ms: u64,
+    pub rights: Arc<Rights>,
+}
+
+/// What comes in.
+#[derive(Debug)]
+pub enum Event {
+    Submit(Submission),
+    /// The client takes its request back; only a waiting one can still be stopped.
+    Cancel(Ticket),
+    /// The session is gone, and its waiting requests with it.
+    DropSession(SessionId),
+    /// So many groups of so many bytes are durable, published and answered.
+    Settled {
+        groups: usize,
+        bytes: usize,
+    },
+    /// The log could not write these groups. It returns all later groups of the same attempt too, as
+    /// [`Event::Returned`].
+    Rejected {
+        failed: Vec<Group>,
+        failure: LogFailure,
+    },
+    /// Not tried, since an earlier group of the same attempt was rejected.
+    Returned(Group),
+}
+
+/// Why a group was rejected.
+#[derive(Clone, Debug)]
+pub struct LogFailure {
+    pub text: String,
+    /// Nothing can be written until the database is reopened.
+    pub is_sticky: bool,
+}
+
+/// What a worker hears of a submission of one of its sessions.
+#[derive(Debug)]
+pub enum Told {
+    /// The result array of a transaction, which rests on commit `seq` of the database `epoch`; that commit
+    /// is published.
+    Answer {
+        ticket: Ticket,
+        epoch: u64,
+        seq: CommitSeq,
+        body: Vec<u8>,
+    },
+    /// The transaction waits; what its session asks next need not wait for it.
+    Parked { ticket: Ticket, epoch: u64 },
+    /// The transaction was stopped before it did anything.
+    Canceled { ticket: Ticket, epoch: u64 },
+}
+
+impl Told {
+    pub fn ticket(&self) -> Ticket {
+        match self {
+            Told::Answer { ticket, .. } | Told::Parked { ticket, .. } | Told::Canceled { ticket, .. } => {
+                *ticket
+            }
+        }
+    }
+}
+
+/// The time of a turn: wall clock for `_date`, a monotonic one for everything else. Milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    pub wall_ms: i64,
+    pub monotonic_ms: u64,
+}
+
+/// How records are written.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Columns are logged as differences (`_is_diff`), which servers before 2.15 cannot read.
+    pub column_diff: bool,
+    /// Goes into the ids of commits that are not logged, so that those die with the process.
+    pub nonce: Uuid,
+}
+
+/// Executes the transactions of one database.
+pub struct Sequencer {
+    store: Store,
+    locks: Arc<Mutex<Locks>>,
+    settings: Settings,
+    is_reserved: bool,
+    open: Group,
+    parked: Vec<Parked>,
+    /// Groups and bytes handed to the log and not settled.
+    in_flight: (usize, usize),
+    /// Counts rejections; groups of an earlier attempt come back from the log unwritten.
+    attempt: u32,
+    /// Groups that have come back, until all that were in flight have.
+    rejection: Rejection,
+    /// Set once the log can never be written again.
+    broken: Option<String>,
+    /// Notes for workers that need no publication first.
+    notes: Vec<Told>,
+}
+
+#[derive(Default)]
+struct Rejection {
+    failed: Vec<Group>,
+    later: Vec<Group>,
+    failure: Option<LogFailure>,
+}
+
+struct Parked {
+    submission: Submission,
+    /// In the sequencer's monotonic time; `None` waits forever.
+    deadline_ms: Option<u64>,
+    tables: Vec<TableId>,
+}
+
+impl Sequencer {
+    pub fn new(store: Store, locks: Arc<Mutex<Locks>>, settings: Settings) -> Sequencer {
+        let open = Group::starting_at(store.txn_id());
+        Sequencer {
+            is_reserved: store.schema().name.starts_with('_'),
+            store,
+            locks,
+            settings,
+            open,
+            parked: Vec::new(),
+            in_flight: (0, 0),
+            attempt: 0,
+            rejection: Rejection::default(),
+            broken: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// The database as of the last executed transaction; published only when the sequencer is opened.
+    pub fn view(&mut self) -> View {
+        self.store.view()
+    }
+
+    pub fn handle(&mut self, event: Event, now: Now, entropy: &mut dyn FnMut() -> Uuid) {
+        match event {
+            Event::Submit(submission) => {
+                let changed = self.execute(submission, now, entropy);
+                self.run_parked(changed, now, entropy);
+            }
+            Event::Cancel(ticket) => {
+                let is_meant = |parked: &Parked| parked.submission.ticket == Some(ticket);
+                if let Some(at) = self.parked.iter().position(is_meant) {
+                    self.parked.remove(at);
+                    self.notes.push(Told::Canceled {
+                        ticket,
+                        epoch: self.store.epoch(),
+                    });
+                }
+            }
+            Event::DropSession(session) => {
+                self.parked
+                    .retain(|parked| parked.submission.ticket.is_none_or(|t| t.session != session));
+            }
+            Event::Settled { groups, bytes } => {
+                self.in_flight.0 -= groups;
+                self.in_flight.1 -= bytes;
+            }
+            Event::Rejected { failed, failure } => {
+                self.rejection.failed.extend(failed);
+                self.rejection.failure = Some(failure);
+                self.redo_if_all_are_back(now, entropy);
+            }
+            Event::Returned(group) => {
+                self.rejection.later.push(group);
+                self.redo_if_all_are_back(now, entropy);
+            }
+        }
+    }
+
+    /// Executes again what has waited long enough.
+    pub fn expire(&mut self, now: Now, entropy: &mut dyn FnMut() -> Uuid) {
+        let is_due = |parked: &Parked| parked.deadline_ms.is_some_and(|at| at <= now.monotonic_ms);
+        let due: Vec<Parked> = self.parked.extract_if(.., |parked| is_due(parked)).collect();
+        for parked in due {
+            let changed = self.execute(parked.submission, now, entropy);
+            self.run_parked(changed, now, entropy);
+        }
+    }
+
+    /// When [`Sequencer::expire`] has something to do, in monotonic milliseconds.
+    pub fn next_deadline_ms(&self) -> Option<u64> {
+        self.parked.iter().filter_map(|parked| parked.deadline_ms).min()
+    }
+
+    /// Number of waiting transactions.
+    pub fn parked_count(&self) -> usize {
+        self.parked.len()
+    }
+
+    /// False while so much awaits the disk that new requests had better wait in the inbox.
+    pub fn takes_work(&self) -> bool {
+        self.rejection.failure.is_none() && self.in_flight.1 + self.open.bytes < SPECULATION_BYTES_MAX
+    }
+
+    /// The gathered group, if there is one and the log may have another.
+    pub fn take_group(&mut self) -> Option<Group> {
+        let is_full = self.in_flight.0 >= GROUPS_IN_FLIGHT_MAX || self.rejection.failure.is_some();
+        if self.open.is_empty() || is_full {
+            return None;
+        }
+        let mut group = std::mem::replace(&mut self.open, Group::starting_at(self.store.txn_id()));
+        group.attempt = self.attempt;
+        if !group.sets.is_empty() {
+            group.view = Some(self.store.view());
+        }
+        self.store.maintain();
+        self.in_flight.0 += 1;
+        self.in_flight.1 += group.bytes;
+        Some(group)
+    }
+
+    /// Takes what workers are to hear at once.
+    pub fn take_notes(&mut self) -> Vec<Told> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// Executes one submission; returns the tables that it changed.
+    fn execute(
+        &mut self,
+        submission: Submission,
+        now: Now,
+        entropy: &mut dyn FnMut() -> Uuid,
+    ) -> Vec<TableId> {
+        let session = submission.ticket.map(|ticket| ticket.session);
+        let rights = &submission.rights;
+        let outcome = {
+            // Taken by the first assertion and kept to the end: ownership cannot move while a transaction
+            // that relies on it is under way.
+            let locks: RefCell<Option<MutexGuard<'_, Locks>>> = RefCell::new(None);
+            let owns_lock = |name: &str| {
+                let mut locks = locks.borrow_mut();
+                let locks = locks.get_or_insert_with(|| self.locks.lock());
+                session.is_some_and(|session| locks.is_owner(session, name))
+            };
+            let mut context = Context {
+                now_ms: now.wall_ms,
+                elapsed_ms: now.monotonic_ms.saturating_sub(submission.arrived_ms),
+                read_only: rights.is_read_only,
+                reserved: self.is_reserved && !rights.is_internal,
+                role: &rights.role,
+                client_id: &rights.client_id,
+                owns_lock: &owns_lock,
+                version: entropy,
+                column_diff: self.settings.column_diff,
+                nonce: self.settings.nonce,
+            };
+            let outcome = txn::execute(&mut self.store, &submission.program, &mut context);
+            if let Outcome::Finished {
+                commit: Some(commit), ..
+            } = &outcome
+                && let Some(mut locks) = locks.into_inner()
+            {
+                for name in &commit.asserted_locks {
+                    locks.note_assert(name, self.store.epoch(), commit.changes.seq);
+                }
+            }
+            outcome
+        };
+        match outcome {
+            Outcome::Finished { reply, commit: None } => {
+                let seq = self.store.seq();
+                self.open.answer(Answer {
+                    submission,
+                    seq,
+                    body: reply,
+                    has_record: false,
+                });
+                Vec::new()
+            }
+            Outcome::Finished {
+                reply,
+                commit: Some(commit),
+            } => self.commit(submission, reply, commit),
+            Outcome::Waiting { deadline_ms, tables } => {
+                if let Some(ticket) = submission.ticket {
+                    self.notes.push(Told::Parked {
+                        ticket,
+                        epoch: self.store.epoch(),
+                    });
+                }
+                let deadline_ms = deadline_ms.map(|wait| submission.arrived_ms.saturating_add(wait));
+                self.parked.push(Parked {
+                    submission,
+                    deadline_ms,
+                    tables,
+                });
+                Vec::new()
+            }
+        }
+    }
+
+    fn commit(&mut self, submission: Submission, reply: Vec<u8>, commit: Committed) -> Vec<TableId> {
+        let has_record = commit.record.is_some();
+        if let (true, Some(text)) = (has_record, &self.broken) {
+            let body = with_io_error(reply, text);
+            self.store
+                .rollback(std::iter::once(&commit.changes), self.open.last_id());
+            let seq = self.store.seq();
+            self.open.answer(Answer {
+                submission,
+                seq,
+                body,
+                has_record: false,
+            });
+            return Vec::new();
+        }
+        let seq = commit.changes.seq;
+        let changed = commit
+            .changes
+            .tables
+            .iter()
+            .map(|changes| changes.table)
+            .collect();
+        self.open.commit(commit);
+        self.open.answer(Answer {
+            submission,
+            seq,
+            body: reply,
+            has_record,
+        });
+        changed
+    }
+
+    /// Executes again the waiting transactions that read one of the changed tables, and so on until
+    /// nothing changes any more.
+    fn run_parked(&mut self, changed: Vec<TableId>, now: Now, entropy: &mut dyn FnMut() -> Uuid) {
+        let mut changed = changed;
+        while !changed.is_empty() && !self.parked.is_empty() {
+            let reads = |parked: &Parked| parked.tables.iter().any(|table| changed.contains(table));
+            let woken: Vec<Parked> = self.parked.extract_if(.., |parked| reads(parked)).collect();
+            changed = Vec::new();
+            for parked in woken {
+                changed.extend(self.execute(parked.submission, now, entropy));
+            }
+        }
+    }
+
+    /// Takes back everything from the first rejected group on and executes it again; only the transactions
+    /// whose records could not be written fail.
+    fn redo_if_all_are_back(&mut self, now: Now, entropy: &mut dyn FnMut() -> Uuid) {
+        if self.rejection.failed.len() + self.rejection.later.len() < self.in_flight.0 {
+            return;
+        }
+        let Rejection {
+            failed,
+            later,
+            failure,
+        } = std::mem::take(&mut self.rejection);
+        let failure = failure.expect("the log names the failure before it returns later groups");
+        self.in_flight = (0, 0);
+        self.attempt += 1;
+        let open = std::mem::replace(&mut self.open, Group::starting_at(Uuid::nil()));
+        let before = failed.first().expect("a failure is of at least one group").before;
+        let groups = failed.iter().chain(&later).chain(std::iter::once(&open));
+        let sets: Vec<&ChangeSet> = groups.flat_map(|group| &group.sets).map(|set| &**set).collect();
+        self.store.rollback(sets.into_iter().rev(), before);
+        self.open = Group::starting_at(before);
+        if failure.is_sticky {
+            self.broken = Some(failure.text.clone());
+        }
+        let mut again = Vec::new();
+        for answer in failed.into_iter().flat_map(|group| group.answers) {
+            if answer.has_record {
+                let body = with_io_error(answer.body, &failure.text);
+                self.open.answer(Answer {
+                    body,
+                    seq: self.store.seq(),
+                    has_record: false,
+                    ..answer
+                });
+            } else {
+                again.push(answer.submission);
+            }
+        }
+        let later = later
+            .into_iter()
+            .chain(std::iter::once(open))
+            .flat_map(|group| group.answers);
+        again.extend(later.map(|answer| answer.submission));
+        for submission in again {
+            let changed = self.execute(submission, now, entropy);
+            self.run_parked(changed, now, entropy);
+        }
+    }
+}
+
+/// Appends the commit's failure to a result array as element N+1.
+fn with_io_error(mut reply: Vec<u8>, text: &str) -> Vec<u8> {
+    let mut error = OvsdbError::new(Tag::IoError, "");
+    error.io_error = Some(text.to_owned());
+    append_error(&mut reply, &error);
+    reply
+}
+
+impl std::fmt::Debug for Sequencer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sequencer")
+            .field("seq", &self.store.seq())
+            .field("parked", &self.parked.len())
+            .finish()
+    }
+}
+
+/// Publishes a group that has become durable and returns what each worker is to be told.
+///
+/// The one place that makes commits visible: publication first, answers after it.
+pub fn publish(database: &Database, group: Group) -> Vec<Told> {
+    if let Some(view) = group.view {
+        database.publish(group.sets, view);
+    }
+    let told = group.answers.into_iter().filter_map(|answer| {
+        let ticket = answer.submission.ticket?;
+        Some(Told::Answer {
+            ticket,
+            epoch: database.epoch,
+            seq: answer.seq,
+            body: answer.body,
+        })
+    });
+    told.collect()
+}

@@ -1,0 +1,375 @@
+//! The sessions of one worker: what requests mean, in which order things leave, who stands where.
+//!
+//! ```text
+//!  message ─► Sessions ─┬─ reads, monitors, locks: answered here, from the version seen
+//!                       └─ transactions ─► the database's inbox ─► … ─► WorkerEvent::Told
+//!  turn: events taken ─► every database advanced to what is published (updates leave) ─► events (replies leave)
+//! ```
+//!
+//! Promises, each kept in one place:
+//! * A reply leaves after the updates of every commit it can rest on: [`Sessions::turn`] takes the events
+//!   first, then advances, then answers; a reply to a lagging session catches it up first.
+//! * Replies of a session leave in request order, but for echo, waiting transactions and other databases:
+//!   a request that is answered here waits while a transaction of its session is unanswered ([`Flow::Wait`]).
+//! * Nothing here waits: what is to be done by the machine is asked of [`Machine`].
+
+mod local;
+mod methods;
+mod one;
+mod reply;
+mod shared;
+
+pub use one::{Flow, SessionIds, Traits};
+pub use shared::{Catalog, Shared, Which, WorkerEvent};
+
+use crate::ids::{CommitSeq, RequestId, SessionId, WorkerId};
+use crate::inbox::Inbox;
+use crate::locks::Notice;
+use crate::sequencer::{Event, Told};
+use bytes::Bytes;
+use hashbrown::HashMap;
+use local::Local;
+use one::Session;
+use ovsdb_wire::write;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// What the sessions ask of the machine that carries them.
+pub trait Machine {
+    /// Queues bytes for the session; the slice is shared, not copied.
+    fn send(&mut self, session: SessionId, bytes: Bytes);
+    /// Queues a copy of a small text.
+    fn send_copy(&mut self, session: SessionId, bytes: &[u8]);
+    /// Closes the session.
+    fn close(&mut self, session: SessionId);
+    /// The session may be read again after [`Flow::Wait`].
+    fn resume(&mut self, session: SessionId);
+    /// Monotonic time in milliseconds.
+    fn now_ms(&self) -> u64;
+    fn random_uuid(&mut self) -> Uuid;
+}
+
+/// The sessions of one worker.
+pub struct Sessions {
+    worker: WorkerId,
+    shared: Arc<Shared>,
+    inbox: Inbox<WorkerEvent>,
+    catalog: Arc<Catalog>,
+    locals: Vec<Local>,
+    sessions: HashMap<SessionId, Session>,
+    /// Sessions that are gone but have unanswered transactions; their locks go with the last answer.
+    leaving: HashMap<SessionId, Session>,
+    requests_count: u64,
+    held: Vec<Held>,
+}
+
+/// Something that may leave once certain commits are published.
+struct Held {
+    session: SessionId,
+    after: Vec<(u64, CommitSeq)>,
+    bytes: Vec<u8>,
+    /// It answers a request, so its session waits for it.
+    is_reply: bool,
+}
+
+impl Sessions {
+    /// The sessions of the worker whose inbox in `shared` is number `worker`.
+    pub fn new(worker: WorkerId, shared: Arc<Shared>) -> Sessions {
+        Sessions {
+            worker,
+            inbox: shared.worker(worker).clone(),
+            shared,
+            catalog: Arc::default(),
+            locals: Vec::new(),
+            sessions: HashMap::new(),
+            leaving: HashMap::new(),
+            requests_count: 0,
+            held: Vec::new(),
+        }
+    }
+
+    pub fn open(&mut self, session: SessionId, traits: Traits) {
+        self.sessions.insert(session, Session::new(traits));
+    }
+
+    /// The session's connection is gone.
+    pub fn closed(&mut self, id: SessionId) {
+        let Some(mut session) = self.sessions.remove(&id) else {
+            return;
+        };
+        for local in &mut self.locals {
+            local.forget(id);
+            local.monitors.drop_session(id);
+        }
+        self.held.retain(|held| held.session != id);
+        for request in session.requests.extract_if(.., |request| request.is_parked) {
+            if let Some(local) = self
+                .locals
+                .iter()
+                .find(|local| local.database.epoch == request.epoch)
+            {
+                local.database.inbox.push(Event::DropSession(id));
+            }
+        }
+        if session.requests.is_empty() {
+            self.release_locks(id, &session);
+        } else {
+            self.leaving.insert(id, session);
+        }
+    }
+
+    /// The session's socket is full. Its monitors fall silent until [`Sessions::drained`].
+    pub fn blocked(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(&id)
+            && !std::mem::replace(&mut session.is_lagging, true)
+        {
+            self.locals.iter_mut().for_each(|local| local.lag(id));
+        }
+    }
+
+    /// The session's socket has taken everything: it hears in one update what it has missed.
+    pub fn drained(&mut self, id: SessionId, machine: &mut dyn Machine) {
+        if let Some(session) = self.sessions.get_mut(&id)
+            && std::mem::take(&mut session.is_lagging)
+        {
+            self.locals
+                .iter_mut()
+                .for_each(|local| local.catch_up(id, machine));
+        }
+    }
+
+    /// Handles what other threads have told, after bringing every database up to what is published.
+    pub fn turn(&mut self, machine: &mut dyn Machine) {
+        let inbox = self.inbox.clone();
+        let events: Vec<WorkerEvent> = inbox.drain().collect();
+        self.advance(machine);
+        for event in events {
+            match event {
+                WorkerEvent::Told(told) => self.told(told, machine),
+                WorkerEvent::Notice(notice) => self.notice(notice),
+                WorkerEvent::Disconnect { which, reason } => self.disconnect(which, &reason, machine),
+            }
+        }
+        self.release_held(machine);
+    }
+
+    /// Number of sessions and of their monitors.
+    pub fn counts(&self) -> (usize, usize) {
+        (
+            self.sessions.len(),
+            self.sessions.values().map(|session| session.monitors.len()).sum(),
+        )
+    }
+
+    /// Brings every database up to what is published, and the list of databases up to date.
+    fn advance(&mut self, machine: &mut dyn Machine) {
+        let catalog = self.shared.catalog();
+        if !Arc::ptr_eq(&catalog, &self.catalog) {
+            self.take_catalog(catalog, machine);
+        }
+        for at in 0..self.locals.len() {
+            for id in self.locals[at].advance(machine) {
+                if let Some(session) = self.sessions.get(&id) {
+                    close(id, session, "too far behind, resumes when it comes back", machine);
+                }
+            }
+        }
+    }
+
+    fn take_catalog(&mut self, catalog: Arc<Catalog>, machine: &mut dyn Machine) {
+        let is_first = self.catalog.databases.is_empty();
+        let old = std::mem::replace(&mut self.catalog, Arc::clone(&catalog));
+        let is_known = |list: &Catalog, epoch: u64| list.databases.iter().any(|db| db.epoch == epoch);
+        let removed: Vec<_> = self
+            .locals
+            .extract_if(.., |l| !is_known(&catalog, l.database.epoch))
+            .collect();
+        for local in removed {
+            let reason = format!("removing {} database", local.database.name());
+            self.close_unaware(&reason, machine);
+            self.leave_database(local, machine);
+        }
+        for database in &catalog.databases {
+            if is_known(&old, database.epoch) {
+                continue;
+            }
+            if !is_first {
+                self.close_unaware(&format!("adding {} database", database.name()), machine);
+            }
+            let mut local = Local::new(Arc::clone(database));
+            self.sessions
+                .iter()
+                .filter(|(_, s)| s.is_lagging)
+                .for_each(|(id, _)| local.lag(*id));
+            self.locals.push(local);
+        }
+    }
+
+    /// A database is gone: its monitors are canceled and its unanswered requests too.
+    fn leave_database(&mut self, local: Local, machine: &mut dyn Machine) {
+        let epoch = local.database.epoch;
+        for (id, session) in &mut self.sessions {
+            if !session.is_change_aware {
+                continue;
+            }
+            for request in session.requests.extract_if(.., |request| request.epoch == epoch) {
+                send(machine, *id, reply::plain_error(&request.id, "canceled"));
+            }
+            for (monitor_id, _) in session.monitors.extract_if(|_, (of, _)| *of == epoch) {
+                send(machine, *id, reply::notification("monitor_canceled", &monitor_id));
+            }
+            if std::mem::take(&mut session.is_waiting) {
+                machine.resume(*id);
+            }
+        }
+    }
+
+    fn close_unaware(&mut self, reason: &str, machine: &mut dyn Machine) {
+        for (id, session) in &self.sessions {
+            if !session.is_change_aware {
+                close(*id, session, reason, machine);
+            }
+        }
+    }
+
+    fn disconnect(&mut self, which: Which, reason: &str, machine: &mut dyn Machine) {
+        for (id, session) in &self.sessions {
+            if which == Which::All || which == Which::Remote(session.traits.remote) {
+                close(*id, session, reason, machine);
+            }
+        }
+    }
+
+    fn told(&mut self, told: Told, machine: &mut dyn Machine) {
+        let ticket = told.ticket();
+        let id = ticket.session;
+        if let Some(mut session) = self.leaving.remove(&id) {
+            session
+                .requests
+                .retain(|request| request.request != ticket.request);
+            if session.requests.is_empty() {
+                self.release_locks(id, &session);
+            } else {
+                self.leaving.insert(id, session);
+            }
+            return;
+        }
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        let Some(at) = session.position_of(ticket.request) else {
+            return;
+        };
+        match told {
+            Told::Parked { .. } => session.requests[at].is_parked = true,
+            Told::Canceled { .. } => {
+                let request = session.requests.remove(at);
+                if session.is_change_aware {
+                    let reply = reply::plain_error(&request.id, "canceled");
+                    self.push_reply(id, reply, machine);
+                }
+            }
+            Told::Answer { epoch, seq, body, .. } => {
+                let request = session.requests.remove(at);
+                debug_assert!(
+                    has_seen(&self.locals, epoch, seq),
+                    "published before it is answered"
+                );
+                self.push_reply(id, reply::result(&request.id, &body), machine);
+            }
+        }
+        self.resume_if_ready(id, machine);
+    }
+
+    /// The one place where replies leave: whatever the session has missed goes first.
+    fn push_reply(&mut self, id: SessionId, message: Vec<u8>, machine: &mut dyn Machine) {
+        if self.sessions.get(&id).is_some_and(|session| session.is_lagging) {
+            for local in &mut self.locals {
+                local.catch_up(id, machine);
+                local.lag(id);
+            }
+        }
+        send(machine, id, message);
+    }
+
+    fn resume_if_ready(&mut self, id: SessionId, machine: &mut dyn Machine) {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        if session.is_waiting && session.held == 0 && session.unparked().next().is_none() {
+            session.is_waiting = false;
+            machine.resume(id);
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        let mut name = Vec::new();
+        write::string(&mut name, &notice.lock);
+        let bytes = reply::notification(notice.method.name(), &name);
+        self.held.push(Held {
+            session: notice.session,
+            after: notice.after,
+            bytes,
+            is_reply: false,
+        });
+    }
+
+    fn release_held(&mut self, machine: &mut dyn Machine) {
+        let locals = &self.locals;
+        let is_due = |held: &mut Held| {
+            held.after
+                .iter()
+                .all(|(epoch, seq)| has_seen(locals, *epoch, *seq))
+        };
+        let due: Vec<Held> = self.held.extract_if(.., is_due).collect();
+        for held in due {
+            if held.is_reply
+                && let Some(session) = self.sessions.get_mut(&held.session)
+            {
+                session.held -= 1;
+            }
+            if self.sessions.contains_key(&held.session) {
+                self.push_reply(held.session, held.bytes, machine);
+                self.resume_if_ready(held.session, machine);
+            }
+        }
+    }
+
+    fn release_locks(&self, id: SessionId, session: &Session) {
+        if session.locks_count > 0 {
+            let notices = self.shared.locks.lock().release_all(id);
+            self.shared.notify(notices);
+        }
+    }
+
+    fn local_at(&self, name: &str) -> Option<usize> {
+        self.locals.iter().position(|local| local.database.name() == name)
+    }
+
+    fn next_request(&mut self) -> RequestId {
+        self.requests_count += 1;
+        RequestId(u64::from(self.worker.0) << 48 | self.requests_count)
+    }
+}
+
+fn close(id: SessionId, session: &Session, reason: &str, machine: &mut dyn Machine) {
+    log::info!(target: "ovsdb_jsonrpc_server", "{}: disconnecting ({reason})", session.traits.name);
+    machine.close(id);
+}
+
+/// A database that is gone holds nobody up.
+fn has_seen(locals: &[Local], epoch: u64, seq: CommitSeq) -> bool {
+    locals
+        .iter()
+        .all(|local| local.database.epoch != epoch || local.seen.seq() >= seq)
+}
+
+/// Small messages are copied into the session's buffer, large ones are handed over.
+fn send(machine: &mut dyn Machine, session: SessionId, message: Vec<u8>) {
+    const SMALL: usize = 4096;
+    if message.len() <= SMALL {
+        machine.send_copy(session, &message);
+    } else {
+        machine.send(session, Bytes::from(message));
+    }
+}

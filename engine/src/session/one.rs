@@ -1,0 +1,106 @@
+//! The state of one session.
+
+use crate::ids::{RequestId, SessionId};
+use crate::monitor::MonitorId;
+use crate::sequencer::Rights;
+use hashbrown::HashMap;
+use std::sync::Arc;
+
+/// What is known of a client when it connects.
+#[derive(Clone, Debug)]
+pub struct Traits {
+    /// Name in the log: `tcp:IP:PORT`, `unix#N`.
+    pub name: String,
+    /// Which remote it came through.
+    pub remote: u64,
+    pub rights: Arc<Rights>,
+}
+
+/// One client.
+pub(super) struct Session {
+    pub(super) traits: Traits,
+    /// The client understands that databases come and go (`set_db_change_aware`).
+    pub(super) is_change_aware: bool,
+    /// By the monitor's id as sorted compact JSON: the database's epoch and the worker's monitor.
+    pub(super) monitors: HashMap<Vec<u8>, (u64, MonitorId)>,
+    /// In order of arrival.
+    pub(super) requests: Vec<Outstanding>,
+    /// Answers that wait for a publication; nothing more is read before they have left.
+    pub(super) held: usize,
+    /// The connection has been told to wait, and is told when to go on.
+    pub(super) is_waiting: bool,
+    /// The socket is full: monitors of this session are silent and stand at a base.
+    pub(super) is_lagging: bool,
+    pub(super) locks_count: usize,
+}
+
+/// A transaction that has not been answered.
+pub(super) struct Outstanding {
+    pub(super) request: RequestId,
+    /// The client's id as it came, as JSON.
+    pub(super) id: Vec<u8>,
+    pub(super) epoch: u64,
+    pub(super) is_parked: bool,
+    pub(super) bytes: usize,
+}
+
+/// Whether the connection goes on reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    Continue,
+    /// Keep what has not been handed over, until [`super::Machine::resume`].
+    Wait,
+}
+
+impl Session {
+    pub(super) fn new(traits: Traits) -> Session {
+        Session {
+            traits,
+            is_change_aware: false,
+            monitors: HashMap::new(),
+            requests: Vec::new(),
+            held: 0,
+            is_waiting: false,
+            is_lagging: false,
+            locks_count: 0,
+        }
+    }
+
+    /// Transactions that are neither answered nor known to wait.
+    pub(super) fn unparked(&self) -> impl Iterator<Item = &Outstanding> {
+        self.requests.iter().filter(|request| !request.is_parked)
+    }
+
+    pub(super) fn position_of(&self, request: RequestId) -> Option<usize> {
+        self.requests
+            .iter()
+            .position(|outstanding| outstanding.request == request)
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("name", &self.traits.name)
+            .finish()
+    }
+}
+
+/// Makes session ids for one worker.
+#[derive(Debug)]
+pub struct SessionIds {
+    worker: crate::ids::WorkerId,
+    count: u64,
+}
+
+impl SessionIds {
+    pub fn new(worker: crate::ids::WorkerId) -> SessionIds {
+        SessionIds { worker, count: 0 }
+    }
+
+    /// An id that no session of the process has had.
+    pub fn next_id(&mut self) -> SessionId {
+        self.count += 1;
+        SessionId::new(self.worker, self.count)
+    }
+}

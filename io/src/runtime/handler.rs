@@ -57,6 +57,9 @@ pub trait Handler: 'static {
     /// `conn` is gone; nothing more is told about it. Sends to it are ignored.
     fn closed(&mut self, io: &mut dyn Outgoing, conn: ConnId, reason: Closed);
 
+    /// The socket has not taken everything that was sent. `drained` follows, unless the connection ends.
+    fn blocked(&mut self, io: &mut dyn Outgoing, conn: ConnId);
+
     /// The socket did not take everything earlier, and now has: nothing is queued for `conn` any more.
     fn drained(&mut self, io: &mut dyn Outgoing, conn: ConnId);
 

@@ -98,6 +98,8 @@ impl Handler for Peer {
         counter.fetch_add(1, Ordering::SeqCst);
     }
 
+    fn blocked(&mut self, _io: &mut dyn Outgoing, _conn: ConnId) {}
+
     fn drained(&mut self, io: &mut dyn Outgoing, conn: ConnId) {
         assert_eq!(io.backlog(conn), 0);
         self.seen.drained.fetch_add(1, Ordering::SeqCst);

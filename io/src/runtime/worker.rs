@@ -425,6 +425,7 @@ fn run_turn<H: Handler>(cell: &WorkerCell<H>) -> bool {
         {
             connection.writer_waits = true;
             writer::spawn(Rc::clone(cell), conn, Rc::clone(&connection.stream));
+            handler.blocked(port, conn);
         }
     }
     port.again || port.turn_open || !port.waiting.is_empty() || !port.fresh.is_empty()

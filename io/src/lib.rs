@@ -2,11 +2,15 @@
 //! socket, the log, and what makes a process a daemon. It carries bytes; what requests mean is `engine`'s.
 
 pub mod daemon;
+pub mod db;
 pub mod dirs;
 pub mod errors;
 pub mod limits;
 pub mod net;
 mod readiness;
+mod remotes;
 pub mod runtime;
+pub mod server;
 pub mod unixctl;
 pub mod vlog;
+mod worker;

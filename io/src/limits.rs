@@ -72,3 +72,17 @@ pub const ACCEPT_PAUSE_MS: u64 = 200;
 /// Bytes of one message on the control socket. Commands are short; the longest answers (lists, metrics) are far
 /// below. A longer message ends the connection.
 pub const CONTROL_MESSAGE_BYTES: usize = 16 << 20;
+/// Niceness of the threads of sequencers, logs and compactions. On two busy cores a worker's echo then does
+/// not wait behind a whole scheduler slice of theirs.
+pub const ROLE_NICENESS: i32 = 5;
+
+/// Requests after which a sequencer offers what it has to the log, when many came at once: the disk begins
+/// early, and the group that follows is still large enough to share a sync.
+pub const EVENTS_PER_GROUP_CUT: usize = 64;
+
+/// Rough bytes of published changes that a database keeps for clients that come back (per database). The
+/// oldest go first; a client from before them gets everything anew.
+pub const HISTORY_BYTES_MAX: usize = 64 << 20;
+
+/// Size above which a worker's parse arena is given back after a message.
+pub const ARENA_KEEP_BYTES: usize = 1 << 20;

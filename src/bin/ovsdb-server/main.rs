@@ -1,2 +1,63 @@
-//! `ovsdb-server`.
-fn main() {}
+//! `ovsdb-server`: reads the command line and hands the server what it means.
+
+mod options;
+mod quickstart;
+
+use mimalloc::MiMalloc;
+use options::Options;
+use ovsdb::cli::{Fatal, Result, program};
+use ovsdb_io::server::{self, Config};
+use ovsdb_io::{dirs, runtime, vlog};
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+const PROGRAM: &str = "ovsdb-server";
+
+fn main() -> ExitCode {
+    program::run(PROGRAM, run)
+}
+
+fn run(mut options: Options) -> Result<ExitCode> {
+    vlog::init(PROGRAM);
+    for remote in &options.remote {
+        ovsdb::cli::options::refuse_tls(remote)?;
+    }
+    if options.quickstart {
+        quickstart::prepare(&mut options)?;
+    }
+    let config = config(&options)?;
+    let greeting = options.quickstart.then(|| quickstart::greeting(&options));
+    let ready = || {
+        if let Some(text) = greeting {
+            // Nobody may be listening; the server does not depend on it.
+            program::print(text.as_bytes()).unwrap_or_else(|fatal| log::debug!("{fatal}"));
+        }
+    };
+    server::run(config, ready).map_err(Fatal::new)
+}
+
+fn config(options: &Options) -> Result<Config> {
+    let mut databases = options.databases.clone();
+    if databases.is_empty() && !options.no_dbs {
+        databases.push(dirs::dbdir().join("conf.db"));
+    }
+    for database in &mut databases {
+        // The process changes to the root directory when it becomes a daemon.
+        *database =
+            std::path::absolute(&database).map_err(|error| Fatal::with_io(database.display(), &error))?;
+    }
+    let version = ovsdb::version_text(PROGRAM);
+    Ok(Config {
+        databases,
+        remotes: options.remote.clone(),
+        unixctl: options.unixctl.clone(),
+        version_line: version.lines().next().unwrap_or_default().to_owned(),
+        threads: options.threads.map_or_else(runtime::default_threads, usize::from),
+        io: options.io.into(),
+        durability: options.durability.into(),
+        column_diff: !options.disable_file_column_diff,
+        run: options.run.clone(),
+    })
+}

@@ -1,0 +1,199 @@
+//! Makes groups durable and publishes them, in order: the only writer of a database file.
+//!
+//! While a sync is under way the sequencer gathers the next group, so one sync serves all that came
+//! meanwhile. Publication happens here, before any answer is handed to a worker.
+
+use super::role::Role;
+use ovsdb_engine::database::Database;
+use ovsdb_engine::inbox::Inbox;
+use ovsdb_engine::sequencer::{self, Event, Group, LogFailure};
+use ovsdb_engine::session::Shared;
+use ovsdb_engine::store::View;
+use ovsdb_storage::compact::Replacement;
+use ovsdb_storage::disk::DiskFile;
+use ovsdb_storage::log::{Growth, Writer};
+use ovsdb_storage::record::{Digest, Entry};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+/// When replies leave (`--durability`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// When their group is durable.
+    Group,
+    /// Upstream's rule: when it is written; synced only where a client asks by `commit`.
+    Relaxed,
+}
+
+pub(super) enum LogEvent {
+    Group(Box<Group>),
+    /// Begins a replacement of the file, which is to say what the version that comes with it says.
+    Replace(SyncSender<Result<(View, Box<Replacement>), String>>),
+    /// Copies a piece of what was appended since; true says that little is left.
+    CatchUp(
+        Box<Replacement>,
+        SyncSender<Result<(bool, Box<Replacement>), String>>,
+    ),
+    /// Puts the replacement in the file's place; the old file comes back to be closed elsewhere.
+    Adopt(Box<Replacement>, SyncSender<Result<Box<dyn DiskFile>, String>>),
+}
+
+/// What others may know of the log.
+pub(super) struct LogState {
+    known: Mutex<(Option<Growth>, Option<String>)>,
+}
+
+impl LogState {
+    pub(super) fn new(writer: Option<&Writer>) -> LogState {
+        LogState {
+            known: Mutex::new((writer.map(Writer::growth), None)),
+        }
+    }
+
+    pub(super) fn growth(&self) -> Option<Growth> {
+        self.known.lock().0
+    }
+
+    pub(super) fn failure(&self) -> Option<String> {
+        self.known.lock().1.clone()
+    }
+
+    fn update(&self, writer: &Writer) {
+        let failure = writer.broken().map(|error| error.to_string());
+        *self.known.lock() = (Some(writer.growth()), failure);
+    }
+}
+
+pub(super) struct LogRole {
+    pub(super) state: Arc<LogState>,
+    pub(super) inbox: Inbox<LogEvent>,
+    pub(super) database: Arc<Database>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) durability: Durability,
+    /// `None` for a database that lives in memory only.
+    pub(super) writer: Option<Writer>,
+    /// Groups of earlier attempts go back unwritten.
+    pub(super) attempt: u32,
+}
+
+impl Role for LogRole {
+    fn turn(&mut self) -> Option<Duration> {
+        let mut groups = Vec::new();
+        let inbox = self.inbox.clone();
+        for event in inbox.drain() {
+            match event {
+                LogEvent::Group(group) => groups.push(*group),
+                other => {
+                    self.write(std::mem::take(&mut groups));
+                    self.replace(other);
+                }
+            }
+        }
+        self.write(groups);
+        None
+    }
+}
+
+impl LogRole {
+    fn write(&mut self, groups: Vec<Group>) {
+        let (groups, stale): (Vec<Group>, Vec<Group>) = groups
+            .into_iter()
+            .partition(|group| group.attempt >= self.attempt);
+        for group in stale {
+            self.database.inbox.push(Event::Returned(group));
+        }
+        if groups.is_empty() {
+            return;
+        }
+        match self.make_durable(&groups) {
+            Ok(()) => self.publish(groups),
+            Err(failure) => {
+                self.attempt = groups[0].attempt + 1;
+                self.database.inbox.push(Event::Rejected {
+                    failed: groups,
+                    failure,
+                });
+            }
+        }
+    }
+
+    /// One write for all groups, and one sync if it is due.
+    fn make_durable(&mut self, groups: &[Group]) -> Result<(), LogFailure> {
+        let Some(writer) = &mut self.writer else {
+            return Ok(());
+        };
+        let records: Vec<Entry<'_>> = groups
+            .iter()
+            .flat_map(|group| &group.records)
+            .map(|record| Entry {
+                body: &record.body,
+                sha1: Digest(record.sha1),
+            })
+            .collect();
+        let must_sync = groups.iter().any(|group| group.must_sync);
+        if records.is_empty() && !must_sync {
+            return Ok(());
+        }
+        let mut result = if records.is_empty() {
+            Ok(())
+        } else {
+            writer.append(&records)
+        };
+        if result.is_ok() && (self.durability == Durability::Group || must_sync) {
+            result = writer.sync();
+        }
+        self.state.update(writer);
+        result.map_err(|error| LogFailure {
+            text: error.to_string(),
+            is_sticky: writer.broken().is_some(),
+        })
+    }
+
+    fn publish(&mut self, groups: Vec<Group>) {
+        let count = groups.len();
+        let bytes = groups.iter().map(|group| group.bytes).sum();
+        let mut has_news = false;
+        for group in groups {
+            has_news |= group.view.is_some();
+            let told = sequencer::publish(&self.database, group);
+            self.shared.tell(told);
+        }
+        if has_news {
+            self.shared.wake_workers();
+        }
+        self.database.inbox.push(Event::Settled { groups: count, bytes });
+    }
+
+    /// The steps of a compaction that need the writer. Whoever asked may have given up meanwhile, so that
+    /// an answer nobody takes is dropped.
+    fn replace(&mut self, event: LogEvent) {
+        let writer = self
+            .writer
+            .as_mut()
+            .expect("only a database with a file is compacted");
+        match event {
+            LogEvent::Group(_) => unreachable!("handled by the caller"),
+            LogEvent::Replace(reply) => {
+                let mark = writer.mark();
+                let view = self.database.view();
+                let begun = writer
+                    .replacement(mark)
+                    .map(|replacement| (view, Box::new(replacement)));
+                drop(reply.send(begun.map_err(|error| error.to_string())));
+            }
+            LogEvent::CatchUp(mut replacement, reply) => {
+                let caught_up = writer
+                    .catch_up(&mut replacement)
+                    .map(|is_short| (is_short, replacement));
+                drop(reply.send(caught_up.map_err(|error| error.to_string())));
+            }
+            LogEvent::Adopt(replacement, reply) => {
+                let adopted = writer.adopt(*replacement).map_err(|error| error.to_string());
+                self.state.update(writer);
+                drop(reply.send(adopted));
+            }
+        }
+    }
+}

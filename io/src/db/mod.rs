@@ -1,0 +1,169 @@
+//! Databases at work: their files, their sequencers, their logs.
+//!
+//! ```text
+//!  Inbox<Event> ─► SequencerRole ─► Inbox<LogEvent> ─► LogRole ─► file, Database::publish, workers
+//!                        ▲                                │
+//!                        └────────── Settled, Rejected ───┘
+//! ```
+
+mod clock;
+mod compaction;
+mod log_role;
+mod open;
+mod role;
+mod sequencer_role;
+
+pub(crate) use clock::monotonic_ms;
+pub use log_role::Durability;
+pub(crate) use open::{Opened, open};
+
+use crate::limits::HISTORY_BYTES_MAX;
+use log_role::{LogEvent, LogRole, LogState};
+use ovsdb_engine::database::Database;
+use ovsdb_engine::inbox::Inbox;
+use ovsdb_engine::schema;
+use ovsdb_engine::sequencer::{Sequencer, Settings};
+use ovsdb_engine::session::Shared;
+use ovsdb_engine::store::Store;
+use ovsdb_storage::log::{Growth, Writer};
+use role::{Waker, run_task, spawn_thread};
+use sequencer_role::SequencerRole;
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::task::spawn_local;
+
+/// Where the roles of a database run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placement {
+    /// On threads of their own.
+    Threads,
+    /// As tasks of the main thread.
+    MainThread,
+}
+
+/// A database at work. Ended by [`Hosted::close`].
+pub(crate) struct Hosted {
+    pub(crate) database: Arc<Database>,
+    /// The file as the operator named it; `None` in memory.
+    pub(crate) file: Option<PathBuf>,
+    log: Inbox<LogEvent>,
+    wakers: [Waker; 2],
+    threads: Vec<JoinHandle<()>>,
+    column_diff: bool,
+    state: Arc<LogState>,
+}
+
+/// How databases are served.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HostSettings {
+    pub(crate) durability: Durability,
+    pub(crate) sequencer: Settings,
+    pub(crate) placement: Placement,
+}
+
+impl Hosted {
+    /// Puts a database to work. It is visible to clients once it is in the catalog.
+    pub(crate) fn start(
+        mut store: Store,
+        file: Option<(PathBuf, Writer)>,
+        shared: &Arc<Shared>,
+        settings: &HostSettings,
+    ) -> std::io::Result<Hosted> {
+        let wakers = [Waker::default(), Waker::default()];
+        let inbox_for = |waker: &Waker| {
+            let waker = waker.clone();
+            move || waker.wake()
+        };
+        let inbox = Inbox::new(inbox_for(&wakers[0]));
+        let log = Inbox::new(inbox_for(&wakers[1]));
+        let schema_json = schema::print(store.schema());
+        let view = store.view();
+        let database = Arc::new(Database::new(view, schema_json, inbox.clone(), HISTORY_BYTES_MAX));
+        let (file, writer) = file.unzip();
+        let state = Arc::new(LogState::new(writer.as_ref()));
+        let log_role = LogRole {
+            inbox: log.clone(),
+            database: Arc::clone(&database),
+            shared: Arc::clone(shared),
+            durability: settings.durability,
+            state: Arc::clone(&state),
+            writer,
+            attempt: 0,
+        };
+        let sequencer_role = SequencerRole {
+            sequencer: Sequencer::new(store, Arc::clone(&shared.locks), settings.sequencer),
+            inbox,
+            log: log.clone(),
+            shared: Arc::clone(shared),
+            waiting: VecDeque::new(),
+        };
+        let mut threads = Vec::new();
+        match settings.placement {
+            Placement::Threads => {
+                let name = database.name();
+                threads.push(spawn_thread(format!("seq {name}"), wakers[0].clone(), || {
+                    sequencer_role
+                })?);
+                threads.push(spawn_thread(format!("log {name}"), wakers[1].clone(), || {
+                    log_role
+                })?);
+            }
+            Placement::MainThread => {
+                spawn_local(run_task(sequencer_role, wakers[0].clone()));
+                spawn_local(run_task(log_role, wakers[1].clone()));
+            }
+        }
+        let column_diff = settings.sequencer.column_diff;
+        Ok(Hosted {
+            database,
+            file,
+            log,
+            wakers,
+            threads,
+            column_diff,
+            state,
+        })
+    }
+
+    /// Starts a compaction on a thread of its own, which calls `done` with its outcome.
+    pub(crate) fn compact(
+        &self,
+        done: impl FnOnce(Result<(), String>) + Send + 'static,
+    ) -> std::io::Result<()> {
+        let (name, log, column_diff) = (
+            self.database.name().to_owned(),
+            self.log.clone(),
+            self.column_diff,
+        );
+        std::thread::Builder::new()
+            .name("compaction".to_owned())
+            .spawn(move || {
+                role::lower_priority();
+                done(compaction::compact(&name, &log, column_diff));
+            })?;
+        Ok(())
+    }
+
+    /// How far the file has grown; `None` in memory.
+    pub(crate) fn growth(&self) -> Option<Growth> {
+        self.state.growth()
+    }
+
+    /// Why nothing can be written, if so.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.state.failure()
+    }
+
+    /// Ends the database's work after what it has begun: first the sequencer, then the log.
+    pub(crate) fn close(self) {
+        let mut threads = self.threads.into_iter();
+        for waker in &self.wakers {
+            waker.stop();
+            if let Some(thread) = threads.next() {
+                thread.join().expect("a role does not panic");
+            }
+        }
+    }
+}

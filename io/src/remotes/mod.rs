@@ -1,0 +1,256 @@
+//! The remotes of the server: which are wanted, which are open, and what their connections may do.
+//!
+//! Wanted are those of the command line and of `add-remote`, where a `db:` remote stands for those that a
+//! database holds. [`Remotes::reconcile`] opens what is missing and gives up what is not wanted any more; it
+//! runs at the start and whenever something may have changed, and does nothing when nothing has.
+
+pub(crate) mod configured;
+mod status;
+mod table;
+
+pub(crate) use table::{RemoteEntry, RemoteTable};
+
+use crate::net::{Active, Dial, Listener, Passive, Remote, Serving};
+use crate::runtime::Workers;
+use configured::{Options, Wanted};
+use ovsdb_engine::sequencer::Rights;
+use ovsdb_engine::session::{Shared, Which};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Default mark of connections for the network (upstream's `DSCP_DEFAULT`).
+const DSCP_DEFAULT: u8 = 48;
+
+/// The remotes of one server.
+pub(crate) struct Remotes {
+    shared: Arc<Shared>,
+    workers: Workers,
+    table: Arc<RemoteTable>,
+    /// As given, `db:` remotes included.
+    given: BTreeSet<String>,
+    open: BTreeMap<String, Open>,
+    /// The last complaint about a `db:` remote, so that each is made once.
+    complaints: BTreeMap<String, String>,
+    numbers: u64,
+}
+
+struct Open {
+    number: u64,
+    options: Options,
+    entry: Arc<RemoteEntry>,
+    carrier: Carrier,
+}
+
+enum Carrier {
+    Listening(Serving),
+    Dialling(Dial),
+    /// It could not be opened, which has been logged; tried again when it changes.
+    Failed,
+}
+
+impl Remotes {
+    pub(crate) fn new(shared: Arc<Shared>, workers: Workers, table: Arc<RemoteTable>) -> Remotes {
+        let (given, open, complaints) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
+        Remotes {
+            shared,
+            workers,
+            table,
+            given,
+            open,
+            complaints,
+            numbers: 0,
+        }
+    }
+
+    /// Adds a remote as an operator writes it. It is opened by the next [`Remotes::reconcile`].
+    pub(crate) fn add(&mut self, target: &str) -> Result<(), String> {
+        if let Remote::Column(column) = target.parse().map_err(|error| format!("{error}"))? {
+            configured::locate(&column, &self.shared.catalog())?;
+        }
+        self.given.insert(target.to_owned());
+        Ok(())
+    }
+
+    /// Removes a remote that was given; false if it was not.
+    pub(crate) fn remove(&mut self, target: &str) -> bool {
+        self.given.remove(target)
+    }
+
+    /// What was given, sorted.
+    pub(crate) fn given(&self) -> impl Iterator<Item = &str> {
+        self.given.iter().map(String::as_str)
+    }
+
+    /// Opens what is wanted and not open, and closes what is open and not wanted. Returns the targets that
+    /// could not be opened.
+    pub(crate) fn reconcile(&mut self) -> Vec<String> {
+        let wanted = self.wanted();
+        let is_kept = |target: &String, open: &Open| {
+            wanted.get(target).is_some_and(|options| {
+                options.role == open.options.role
+                    && options.dscp == open.options.dscp
+                    && options.is_read_only == open.options.is_read_only
+            })
+        };
+        let gone: Vec<String> = self
+            .open
+            .iter()
+            .filter(|(target, open)| !is_kept(target, open))
+            .map(|(t, _)| t.clone())
+            .collect();
+        for target in gone {
+            self.close(&target, !wanted.contains_key(&target));
+        }
+        let mut failed = Vec::new();
+        for (target, options) in wanted {
+            match self.open.get_mut(&target) {
+                Some(open) => open.adjust(options),
+                None => failed.extend(self.open(target, options)),
+            }
+        }
+        failed
+    }
+
+    /// Number of connections of a remote that is open, its port if it listens, and whether it dials.
+    pub(crate) fn status(&self) -> impl Iterator<Item = RemoteStatus<'_>> {
+        self.open.iter().map(|(target, open)| RemoteStatus {
+            target,
+            sessions_count: open.entry.sessions_count(),
+            bound_port: match &open.carrier {
+                Carrier::Listening(serving) => serving.bound_port(),
+                _ => None,
+            },
+            dial: match &open.carrier {
+                Carrier::Dialling(dial) => Some(dial.status()),
+                _ => None,
+            },
+        })
+    }
+
+    fn wanted(&mut self) -> Wanted {
+        let catalog = self.shared.catalog();
+        let mut wanted = Wanted::new();
+        for target in &self.given {
+            let Ok(Remote::Column(column)) = target.parse() else {
+                wanted.insert(target.clone(), Options::default());
+                continue;
+            };
+            match configured::read(&column, &catalog) {
+                Ok(more) => {
+                    self.complaints.remove(target);
+                    wanted.extend(more);
+                }
+                Err(complaint) => {
+                    if self.complaints.get(target) != Some(&complaint) {
+                        log::warn!(target: "ovsdb_server", "{complaint}");
+                        self.complaints.insert(target.clone(), complaint);
+                    }
+                }
+            }
+        }
+        wanted
+    }
+
+    fn close(&mut self, target: &str, is_unwanted: bool) {
+        let Some(open) = self.open.remove(target) else {
+            return;
+        };
+        if is_unwanted {
+            log::info!(target: "ovsdb_jsonrpc_server", "{target}: remote deconfigured");
+        }
+        drop(open.carrier);
+        self.table.remove(open.number);
+        self.shared
+            .disconnect(Which::Remote(open.number), "remote deconfigured");
+    }
+
+    /// Opens a remote; returns its name if that fails.
+    fn open(&mut self, target: String, options: Options) -> Option<String> {
+        self.numbers += 1;
+        let number = self.numbers;
+        let rights = Rights {
+            is_read_only: options.is_read_only,
+            role: options.role.clone(),
+            ..Rights::default()
+        };
+        let entry = Arc::new(RemoteEntry::new(rights, options.probe_ms));
+        self.table.insert(number, Arc::clone(&entry));
+        let carrier = match target.parse() {
+            Ok(Remote::Passive(passive)) => self.listen(&target, &passive, &options, number),
+            Ok(Remote::Active(active)) => Some(self.dial(&target, active, &options, number, &entry)),
+            Ok(Remote::Column(_)) => {
+                log::warn!(target: "ovsdb_server", "{target}: a remote in a database cannot name another one");
+                None
+            }
+            Err(error) => {
+                log::warn!(target: "ovsdb_server", "{error}");
+                None
+            }
+        };
+        let failed = carrier.is_none().then(|| target.clone());
+        let carrier = carrier.unwrap_or(Carrier::Failed);
+        self.open.insert(
+            target,
+            Open {
+                number,
+                options,
+                entry,
+                carrier,
+            },
+        );
+        failed
+    }
+
+    fn listen(&self, target: &str, passive: &Passive, options: &Options, number: u64) -> Option<Carrier> {
+        let listener = Listener::open(target, passive, options.dscp.unwrap_or(DSCP_DEFAULT)).ok()?;
+        match listener.serve(self.workers.clone(), number) {
+            Ok(serving) => Some(Carrier::Listening(serving)),
+            Err(error) => {
+                log::error!(target: "ovsdb_jsonrpc_server", "{target}: listen failed: {error}");
+                None
+            }
+        }
+    }
+
+    fn dial(
+        &self,
+        target: &str,
+        active: Active,
+        options: &Options,
+        number: u64,
+        entry: &RemoteEntry,
+    ) -> Carrier {
+        let dscp = options.dscp.unwrap_or(DSCP_DEFAULT);
+        let dial = Dial::start(target, active, dscp, self.workers.clone(), number);
+        entry.set_ended(dial.ended());
+        if let Some(ms) = options.backoff_max_ms {
+            dial.set_backoff_max(ms);
+        }
+        Carrier::Dialling(dial)
+    }
+}
+
+impl Open {
+    /// Options that apply to what is open already.
+    fn adjust(&mut self, options: Options) {
+        if self.options == options {
+            return;
+        }
+        self.entry.set_probe_interval(options.probe_ms);
+        if let (Carrier::Dialling(dial), true) = (
+            &self.carrier,
+            self.options.backoff_max_ms != options.backoff_max_ms,
+        ) {
+            dial.set_backoff_max(options.backoff_max_ms.unwrap_or(0));
+        }
+        self.options = options;
+    }
+}
+
+/// What is to be known of an open remote.
+pub(crate) struct RemoteStatus<'r> {
+    pub(crate) target: &'r str,
+    pub(crate) sessions_count: usize,
+    pub(crate) bound_port: Option<u16>,
+    pub(crate) dial: Option<crate::net::DialStatus>,
+}

@@ -1,0 +1,183 @@
+//! What a database is told of the remotes that it holds: columns `is_connected` and `status`
+//! (`ovsdb-server`(5), table `Manager`; upstream `ovsdb-server.c`, `update_remote_row`).
+//!
+//! Written only when something has changed; the ages in `status` do not count as a change, so an idle server
+//! commits nothing.
+
+use super::configured::locate;
+use super::{RemoteStatus, Remotes};
+use crate::net::Remote;
+use ovsdb_engine::database::Database;
+use ovsdb_engine::datum::{Atom, Datum};
+use ovsdb_engine::ids::ColumnIdx;
+use ovsdb_engine::schema::TableSchema;
+use ovsdb_engine::store::Row;
+use ovsdb_wire::write;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Keys of `status` that change by themselves.
+const AGES: [&str; 2] = ["sec_since_connect", "sec_since_disconnect"];
+
+/// Operations, as JSON, that bring one database up to date.
+pub(crate) struct Report {
+    pub(crate) database: Arc<Database>,
+    pub(crate) ops: Vec<u8>,
+}
+
+impl Remotes {
+    /// What the databases that hold remotes have to be told.
+    pub(crate) fn reports(&self) -> Vec<Report> {
+        let catalog = self.shared.catalog();
+        let statuses: BTreeMap<&str, RemoteStatus<'_>> =
+            self.status().map(|status| (status.target, status)).collect();
+        let mut reports = Vec::new();
+        for target in &self.given {
+            let Ok(Remote::Column(column)) = target.parse() else {
+                continue;
+            };
+            let Ok((view, table, idx)) = locate(&column, &catalog) else {
+                continue;
+            };
+            let Some(reference) = &view.schema().table(table).column(idx).ty.key.reference else {
+                continue;
+            };
+            let schema = view.schema().table(reference.table);
+            let columns = StatusColumns::of(schema);
+            let mut ops = Vec::new();
+            let mut list = write::Items::begin(&mut ops);
+            let mut is_changed = false;
+            for (_, row) in view.table(reference.table).iter() {
+                let Some(status) = columns.target(row).and_then(|target| statuses.get(target)) else {
+                    continue;
+                };
+                if columns.differ(row, status) {
+                    is_changed = true;
+                    columns.update(&schema.name, row.uuid(), status, list.item());
+                }
+            }
+            list.end();
+            if is_changed && let Some(database) = catalog.find(&column.db) {
+                reports.push(Report {
+                    database: Arc::clone(database),
+                    ops,
+                });
+            }
+        }
+        reports
+    }
+}
+
+struct StatusColumns {
+    target: Option<ColumnIdx>,
+    is_connected: Option<ColumnIdx>,
+    status: Option<ColumnIdx>,
+}
+
+impl StatusColumns {
+    fn of(table: &TableSchema) -> StatusColumns {
+        StatusColumns {
+            target: table.column_named("target"),
+            is_connected: table.column_named("is_connected"),
+            status: table.column_named("status"),
+        }
+    }
+
+    fn target<'r>(&self, row: &'r Row) -> Option<&'r str> {
+        match row.get(self.target?) {
+            Datum::One(Atom::String(text)) => Some(text.as_str()),
+            _ => None,
+        }
+    }
+
+    fn differ(&self, row: &Row, status: &RemoteStatus<'_>) -> bool {
+        let is_connected = Datum::One(Atom::Boolean(status.is_connected()));
+        let is_other =
+            |column: Option<ColumnIdx>, datum: &Datum| column.is_some_and(|idx| row.get(idx) != datum);
+        is_other(self.is_connected, &is_connected)
+            || self
+                .status
+                .is_some_and(|idx| lasting(row.get(idx)) != lasting_of(&status.pairs()))
+    }
+
+    fn update(&self, table: &str, uuid: Uuid, status: &RemoteStatus<'_>, out: &mut Vec<u8>) {
+        let mut op = write::Members::begin(out);
+        write::string(op.key("op"), "update");
+        write::string(op.key("table"), table);
+        op.key("where")
+            .extend_from_slice(format!(r#"[["_uuid","==",["uuid","{uuid}"]]]"#).as_bytes());
+        let mut row = write::Members::begin(op.key("row"));
+        if self.is_connected.is_some() {
+            write::boolean(row.key("is_connected"), status.is_connected());
+        }
+        if self.status.is_some() {
+            write_map(row.key("status"), &status.pairs());
+        }
+        row.end();
+        op.end();
+    }
+}
+
+impl RemoteStatus<'_> {
+    fn is_connected(&self) -> bool {
+        self.sessions_count > 0
+    }
+
+    /// The column `status`.
+    fn pairs(&self) -> BTreeMap<&'static str, String> {
+        let mut pairs = BTreeMap::new();
+        if let Some(port) = self.bound_port {
+            pairs.insert("bound_port", port.to_string());
+        }
+        if self.sessions_count > 1 {
+            pairs.insert("n_connections", self.sessions_count.to_string());
+        }
+        match &self.dial {
+            // A listener has no ages; upstream shows them as 0 all the same.
+            None => pairs.extend(AGES.map(|key| (key, "0".to_owned()))),
+            Some(dial) => {
+                pairs.insert("state", dial.state.to_string());
+                for (key, age) in AGES.into_iter().zip([dial.since_connect, dial.since_disconnect]) {
+                    if let Some(age) = age {
+                        pairs.insert(key, age.as_secs().to_string());
+                    }
+                }
+                if let Some(error) = &dial.last_error {
+                    pairs.insert("last_error", error.clone());
+                }
+            }
+        }
+        pairs
+    }
+}
+
+fn lasting(datum: &Datum) -> BTreeMap<&str, &str> {
+    let text = |atom| match atom {
+        &Atom::String(ref text) => text.as_str(),
+        _ => "",
+    };
+    let pairs = datum.pairs().iter().map(|(key, value)| (text(key), text(value)));
+    pairs.filter(|(key, _)| !AGES.contains(key)).collect()
+}
+
+fn lasting_of<'p>(pairs: &'p BTreeMap<&'static str, String>) -> BTreeMap<&'p str, &'p str> {
+    pairs
+        .iter()
+        .map(|(key, value)| (*key, value.as_str()))
+        .filter(|(key, _)| !AGES.contains(key))
+        .collect()
+}
+
+fn write_map(out: &mut Vec<u8>, pairs: &BTreeMap<&'static str, String>) {
+    out.extend_from_slice(b"[\"map\",");
+    let mut list = write::Items::begin(out);
+    for (key, value) in pairs {
+        let mut pair = write::Items::begin(list.item());
+        write::string(pair.item(), key);
+        write::string(pair.item(), value);
+        pair.end();
+    }
+    list.end();
+    out.push(b']');
+}

@@ -1,0 +1,116 @@
+//! The commands of the control socket that are about the server (`ovsdb-server`(1), "Runtime Management
+//! Commands"). Texts are upstream's.
+
+use super::Server;
+use crate::unixctl::{Answer, Commands};
+use ovsdb_engine::session::Which;
+use std::cell::RefCell;
+use std::path::Path;
+use std::rc::Rc;
+
+type Shared = Rc<RefCell<Server>>;
+
+/// Adds the server's commands to the table.
+pub(super) fn register(commands: &mut Commands, server: &Shared) {
+    let mut add = |name, usage, arguments, handler: fn(&Shared, &[String], Answer)| {
+        let server = Rc::clone(server);
+        commands.register(name, Some(usage), arguments, move |args, answer| {
+            handler(&server, args, answer)
+        });
+    };
+    add("exit", "", 0..=0, exit);
+    add("memory/show", "", 0..=0, memory_show);
+    add("ovsdb-server/add-db", "DB", 1..=1, add_db);
+    add("ovsdb-server/remove-db", "DB", 1..=1, remove_db);
+    add("ovsdb-server/list-dbs", "", 0..=0, list_dbs);
+    add("ovsdb-server/add-remote", "REMOTE", 1..=1, add_remote);
+    add("ovsdb-server/remove-remote", "REMOTE", 1..=1, remove_remote);
+    add("ovsdb-server/list-remotes", "", 0..=0, list_remotes);
+    add("ovsdb-server/compact", "", 0..=1, compact);
+    add("ovsdb-server/reconnect", "", 0..=0, reconnect);
+    add("ovsdb-server/get-db-storage-status", "DB", 1..=1, storage_status);
+}
+
+fn exit(server: &Shared, _args: &[String], answer: Answer) {
+    server.borrow().exit.notify_one();
+    answer.done();
+}
+
+fn memory_show(server: &Shared, _args: &[String], answer: Answer) {
+    answer.text(super::memory::show(&server.borrow()));
+}
+
+fn add_db(server: &Shared, args: &[String], answer: Answer) {
+    settle(answer, server.borrow_mut().add_database(Path::new(&args[0])));
+}
+
+fn remove_db(server: &Shared, args: &[String], answer: Answer) {
+    settle(answer, server.borrow_mut().remove_database(&args[0]));
+}
+
+fn list_dbs(server: &Shared, _args: &[String], answer: Answer) {
+    answer.text(lines(server.borrow().databases.keys().map(String::as_str)));
+}
+
+fn add_remote(server: &Shared, args: &[String], answer: Answer) {
+    let mut server = server.borrow_mut();
+    let added = if args[0].starts_with("pfd:") {
+        Err("pfd: remotes can only be specified on the command line".to_owned())
+    } else {
+        server.remotes.add(&args[0])
+    };
+    if added.is_ok() {
+        server.remotes.reconcile();
+    }
+    settle(answer, added);
+}
+
+fn remove_remote(server: &Shared, args: &[String], answer: Answer) {
+    let mut server = server.borrow_mut();
+    if !server.remotes.remove(&args[0]) {
+        return answer.error("no such remote");
+    }
+    server.remotes.reconcile();
+    answer.done();
+}
+
+fn list_remotes(server: &Shared, _args: &[String], answer: Answer) {
+    answer.text(lines(server.borrow().remotes.given()));
+}
+
+fn compact(server: &Shared, args: &[String], answer: Answer) {
+    let name = args.first().map(String::as_str);
+    if name.is_some_and(|name| name.starts_with('_')) {
+        return answer.error("cannot compact built-in databases");
+    }
+    super::Compactions::start_by_request(&mut server.borrow_mut(), name, answer);
+}
+
+fn reconnect(server: &Shared, _args: &[String], answer: Answer) {
+    server
+        .borrow()
+        .shared
+        .disconnect(Which::All, "user ran ovsdb-server/reconnect");
+    answer.done();
+}
+
+fn storage_status(server: &Shared, args: &[String], answer: Answer) {
+    match server.borrow().databases.get(&args[0]) {
+        Some(hosted) => match hosted.failure() {
+            None => answer.text("status: ok"),
+            Some(failure) => answer.text(format!("status: {failure}")),
+        },
+        None => answer.error("Failed to find the database."),
+    }
+}
+
+fn settle(answer: Answer, result: Result<(), String>) {
+    match result {
+        Ok(()) => answer.done(),
+        Err(error) => answer.error(error),
+    }
+}
+
+fn lines<'t>(texts: impl Iterator<Item = &'t str>) -> String {
+    texts.fold(String::new(), |all, text| all + text + "\n")
+}

@@ -1,0 +1,317 @@
+//! The server as a whole: databases, remotes, workers and the control socket, from start to exit.
+//!
+//! ```text
+//!  main thread: worker 0 + control (listeners, unixctl, signals, remotes, compaction schedule)
+//!  other workers ── one thread each        each database ── sequencer thread + log thread
+//! ```
+
+mod child;
+mod commands;
+mod compaction;
+mod memory;
+
+use crate::db::{self, Durability, HostSettings, Hosted, Opened, Placement};
+use crate::net;
+use crate::remotes::{RemoteTable, Remotes};
+use crate::runtime::{self, IoChoice, Workers};
+use crate::unixctl::{self, Commands};
+use crate::worker::Worker;
+use bumpalo::Bump;
+use child::RunCommand;
+use compaction::Compactions;
+use ovsdb_engine::database::Database;
+use ovsdb_engine::ids::WorkerId;
+use ovsdb_engine::inbox::Inbox;
+use ovsdb_engine::schema::Schema;
+use ovsdb_engine::sequencer::{Event, Rights, Settings, Submission};
+use ovsdb_engine::server_db;
+use ovsdb_engine::session::{Catalog, Shared};
+use ovsdb_engine::store::Store;
+use ovsdb_engine::txn::Program;
+use ovsdb_wire::strict;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+/// How often what is due from time to time is looked at; upstream's interval for the status of remotes.
+const HOUSEKEEPING: Duration = Duration::from_millis(2500);
+
+/// What a server is to do, resolved from the command line.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Files of standalone databases.
+    pub databases: Vec<PathBuf>,
+    /// Remotes as an operator writes them.
+    pub remotes: Vec<String>,
+    /// Path of the control socket, `none`, or the default.
+    pub unixctl: Option<String>,
+    /// First line of `--version`, which `version` answers too.
+    pub version_line: String,
+    pub threads: usize,
+    pub io: IoChoice,
+    pub durability: Durability,
+    /// Log columns as differences; off for servers before 2.15.
+    pub column_diff: bool,
+    /// A shell command to run; the server ends with it.
+    pub run: Option<String>,
+}
+
+/// The server behind its commands.
+struct Server {
+    shared: Arc<Shared>,
+    settings: HostSettings,
+    remotes: Remotes,
+    /// By name; `_Server` is among them.
+    databases: BTreeMap<String, Hosted>,
+    epochs: u64,
+    compactions: Compactions,
+    exit: Rc<Notify>,
+}
+
+/// Runs a server until it is told to exit. `ready` is called once databases are open and remotes listen.
+///
+/// Errors at the start have been logged; the text returned is for standard error.
+pub fn run(config: Config, ready: impl FnOnce()) -> Result<ExitCode, String> {
+    net::raise_descriptor_limit();
+    let driver = config
+        .io
+        .resolve()
+        .map_err(|refused| format!("--io=uring: {refused}"))?;
+    let workers: Arc<OnceLock<Workers>> = Arc::default();
+    let watch: Arc<Notify> = Arc::default();
+    let shared = Arc::new(Shared::new(Uuid::new_v4(), inboxes(config.threads, &workers), {
+        let watch = Arc::clone(&watch);
+        move || watch.notify_one()
+    }));
+    let table: Arc<RemoteTable> = Arc::default();
+    let runtime_config = runtime::Config {
+        threads: config.threads,
+        driver,
+    };
+    let make_worker = |handle: &runtime::WorkerHandle, all: &Workers| {
+        workers.get_or_init(|| all.clone());
+        let id = WorkerId(handle.index() as u16);
+        Worker::new(id, Arc::clone(&shared), Arc::clone(&table))
+    };
+    let control = |workers: Workers| {
+        let remotes = Remotes::new(Arc::clone(&shared), workers, Arc::clone(&table));
+        control(&config, Arc::clone(&shared), remotes, watch, ready)
+    };
+    runtime::run(&runtime_config, make_worker, control)
+        .map_err(|error| format!("failed to start ({error})"))?
+}
+
+/// One inbox for each worker, which wakes it once it runs.
+fn inboxes(
+    threads: usize,
+    workers: &Arc<OnceLock<Workers>>,
+) -> Vec<Inbox<ovsdb_engine::session::WorkerEvent>> {
+    let inbox = |index: usize| {
+        let workers = Arc::clone(workers);
+        Inbox::new(move || {
+            if let Some(workers) = workers.get() {
+                workers.get(index).wake();
+            }
+        })
+    };
+    (0..threads).map(inbox).collect()
+}
+
+async fn control(
+    config: &Config,
+    shared: Arc<Shared>,
+    remotes: Remotes,
+    watch: Arc<Notify>,
+    ready: impl FnOnce(),
+) -> Result<ExitCode, String> {
+    let placement = if config.threads == 1 {
+        Placement::MainThread
+    } else {
+        Placement::Threads
+    };
+    let settings = HostSettings {
+        durability: config.durability,
+        sequencer: Settings {
+            column_diff: config.column_diff,
+            nonce: Uuid::new_v4(),
+        },
+        placement,
+    };
+    let exit: Rc<Notify> = Rc::default();
+    let server = Rc::new(RefCell::new(Server {
+        shared,
+        settings,
+        remotes,
+        databases: BTreeMap::new(),
+        epochs: 0,
+        compactions: Compactions::default(),
+        exit: Rc::clone(&exit),
+    }));
+    let result = match set_up(config, &server) {
+        Ok(unixctl) => {
+            ready();
+            log::info!(target: "ovsdb_server", "{}", config.version_line);
+            let result = serve(config, &server, &watch, &exit).await;
+            drop(unixctl);
+            result
+        }
+        Err(error) => {
+            log::error!(target: "ovsdb_server", "{error}");
+            Err("server configuration failed".to_owned())
+        }
+    };
+    let databases = std::mem::take(&mut server.borrow_mut().databases);
+    for (_, database) in databases {
+        database.close();
+    }
+    result
+}
+
+fn set_up(config: &Config, server: &Rc<RefCell<Server>>) -> Result<unixctl::Server, String> {
+    {
+        let mut server = server.borrow_mut();
+        server.open_server_database()?;
+        for path in &config.databases {
+            server.add_database(path)?;
+        }
+        for target in &config.remotes {
+            server.remotes.add(target)?;
+        }
+        if let Some(failed) = server
+            .remotes
+            .reconcile()
+            .into_iter()
+            .find(|failed| config.remotes.contains(failed))
+        {
+            return Err(format!("{failed}: listen failed"));
+        }
+    }
+    let mut commands = Commands::new();
+    crate::vlog::register_commands(&mut commands);
+    commands::register(&mut commands, server);
+    let commands = Rc::new(RefCell::new(commands));
+    unixctl::Server::start(config.unixctl.as_deref(), &config.version_line, commands)
+        .map_err(|error| format!("could not initialize control socket ({error})"))
+}
+
+/// Serves until `exit`, a signal, or the end of `--run`'s command.
+async fn serve(
+    config: &Config,
+    server: &Rc<RefCell<Server>>,
+    watch: &Notify,
+    exit: &Notify,
+) -> Result<ExitCode, String> {
+    let mut child = RunCommand::start(config.run.as_deref()).map_err(|error| error.to_string())?;
+    let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
+    loop {
+        tokio::select! {
+            () = exit.notified() => return Ok(ExitCode::SUCCESS),
+            result = child.ended() => return result,
+            () = watch.notified() => {
+                server.borrow_mut().remotes.reconcile();
+                // However fast commits come, remotes are looked at ten times a second at most.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            _ = housekeeping.tick() => server.borrow_mut().keep_house(),
+        }
+    }
+}
+
+impl Server {
+    fn open_server_database(&mut self) -> Result<(), String> {
+        self.epochs += 1;
+        let store = Store::new(server_db::schema(), self.epochs, Uuid::new_v4());
+        let hosted = Hosted::start(store, None, &self.shared, &self.settings).map_err(|e| e.to_string())?;
+        self.host(hosted);
+        Ok(())
+    }
+
+    /// Opens a database file and serves it.
+    fn add_database(&mut self, path: &Path) -> Result<(), String> {
+        let shown = path.display();
+        let is_open = |hosted: &Hosted| hosted.file.as_deref() == Some(path);
+        if self.databases.values().any(is_open) {
+            return Err(format!("{shown}: already open"));
+        }
+        self.epochs += 1;
+        let opened = db::open(path, self.epochs);
+        let Opened { store, writer } =
+            opened.map_err(|error| format!("failed to open database '{shown}': {error}"))?;
+        let name = store.schema().name.clone();
+        if name.starts_with('_') {
+            return Err(format!("{name}: names beginning with \"_\" are reserved"));
+        }
+        if self.databases.contains_key(&name) {
+            return Err(format!("{name}: duplicate database name"));
+        }
+        let file = Some((path.to_owned(), writer));
+        let hosted = Hosted::start(store, file, &self.shared, &self.settings).map_err(|e| e.to_string())?;
+        self.host(hosted);
+        Ok(())
+    }
+
+    fn host(&mut self, hosted: Hosted) {
+        let database = Arc::clone(&hosted.database);
+        self.shared
+            .set_catalog(self.shared.catalog().with(Arc::clone(&database)));
+        self.databases.insert(database.name().to_owned(), hosted);
+        let (name, schema_json) = (database.name(), &database.schema_json);
+        self.tell_server_database(|schema| server_db::put(schema, name, schema_json, Uuid::new_v4()));
+    }
+
+    fn remove_database(&mut self, name: &str) -> Result<(), String> {
+        if name.starts_with('_') {
+            return Err("Cannot remove reserved database.".to_owned());
+        }
+        let hosted = self
+            .databases
+            .remove(name)
+            .ok_or("Failed to find the database.")?;
+        self.tell_server_database(|schema| server_db::remove(schema, name));
+        self.shared.set_catalog(self.shared.catalog().without(name));
+        hosted.close();
+        Ok(())
+    }
+
+    fn tell_server_database(&self, program: impl FnOnce(&Arc<Schema>) -> Program) {
+        let database = &self.databases[server_db::NAME].database;
+        submit(database, program(&database.schema));
+    }
+
+    /// What is due from time to time.
+    fn keep_house(&mut self) {
+        self.compactions.start_due(&self.databases);
+        for report in self.remotes.reports() {
+            let arena = Bump::new();
+            let value = strict::parse(&report.ops, &arena).expect("written by us");
+            let ops = value.as_array().expect("an array was written");
+            submit(
+                &report.database,
+                Program::compile(&report.database.schema, ops, &mut Uuid::new_v4),
+            );
+        }
+    }
+
+    fn catalog(&self) -> Arc<Catalog> {
+        self.shared.catalog()
+    }
+}
+
+/// A transaction of the server's own.
+fn submit(database: &Database, program: Program) {
+    database.inbox.push(Event::Submit(Submission {
+        ticket: None,
+        program: Arc::new(program),
+        arrived_ms: db::monotonic_ms(),
+        rights: Arc::new(Rights {
+            is_internal: true,
+            ..Rights::default()
+        }),
+    }));
+}

@@ -1,0 +1,338 @@
+//! Joins one worker's connections to its sessions: bytes become messages, effects become bytes.
+
+use crate::limits::ARENA_KEEP_BYTES;
+use crate::net::reconnect::End;
+use crate::net::{Inactivity, Verdict};
+use crate::remotes::{RemoteEntry, RemoteTable};
+use crate::runtime::{Closed, ConnId, ConnMeta, Handler, Outgoing};
+use bumpalo::Bump;
+use bytes::Bytes;
+use ovsdb_engine::ids::{SessionId, WorkerId};
+use ovsdb_engine::session::{Flow, Machine, SessionIds, Sessions, Shared, Traits};
+use ovsdb_wire::frame::{Framer, Scan};
+use ovsdb_wire::message::{self, Message};
+use ovsdb_wire::parse::Parser;
+use ovsdb_wire::value::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The request by which a server asks a silent client whether it is there.
+const PROBE: &[u8] = br#"{"id":"echo","method":"echo","params":[]}"#;
+
+/// A worker's connections and sessions.
+pub(crate) struct Worker {
+    sessions: Sessions,
+    ids: SessionIds,
+    remotes: Arc<RemoteTable>,
+    connections: HashMap<ConnId, Connection>,
+    conns: HashMap<SessionId, ConnId>,
+    parser: Parser,
+    arena: Bump,
+    scratch: Vec<u8>,
+}
+
+struct Connection {
+    session: SessionId,
+    remote: Arc<RemoteEntry>,
+    meta: ConnMeta,
+    framer: Framer,
+    inactivity: Inactivity,
+    /// The session takes nothing until it says so.
+    is_waiting: bool,
+    /// The client does not take what it was sent, so it is not read either.
+    is_blocked: bool,
+    /// When the backlog was looked at last, to see whether it shrinks.
+    backlog: usize,
+}
+
+impl Worker {
+    pub(crate) fn new(worker: WorkerId, shared: Arc<Shared>, remotes: Arc<RemoteTable>) -> Worker {
+        Worker {
+            sessions: Sessions::new(worker, shared),
+            ids: SessionIds::new(worker),
+            remotes,
+            connections: HashMap::new(),
+            conns: HashMap::new(),
+            parser: Parser::new(),
+            arena: Bump::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Hands over the message at the front of `buffer`; false when there is no whole one, or it has to wait.
+    fn take_message(
+        &mut self,
+        io: &mut dyn Outgoing,
+        conn: ConnId,
+        buffer: &mut [u8],
+        used: &mut usize,
+    ) -> bool {
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return false;
+        };
+        let session = connection.session;
+        let unread = &mut buffer[*used..];
+        let (end, flags) = match connection.framer.scan(unread) {
+            Ok(Scan::Incomplete) => return false,
+            Ok(Scan::Text { end, flags }) => (end, flags),
+            Err(error) => {
+                log::warn!(target: "jsonrpc", "{}: error parsing stream: {error}", connection.meta.name);
+                io.close(conn);
+                return false;
+            }
+        };
+        // Parsing works in place, and a message that has to wait is parsed again.
+        let text = if self.sessions.is_busy(session) {
+            self.scratch.clear();
+            self.scratch.extend_from_slice(&unread[..end]);
+            &mut self.scratch[..]
+        } else {
+            &mut unread[..end]
+        };
+        let mut machine = Port {
+            io,
+            conns: &self.conns,
+            waiting: Vec::new(),
+        };
+        let value = match self.parser.parse(text, flags, &self.arena) {
+            Ok(value) => value,
+            Err(error) => {
+                log::warn!(target: "jsonrpc", "{}: error parsing stream: {error}", connection.meta.name);
+                machine.io.close(conn);
+                return false;
+            }
+        };
+        let flow = match message::classify(value) {
+            Ok(Message::Request { id, method, params }) => {
+                self.sessions
+                    .request(session, id, method, params, end, &mut machine)
+            }
+            Ok(Message::Notification { method, params }) => {
+                self.sessions.notification(session, method, params);
+                Flow::Continue
+            }
+            Ok(Message::Reply {
+                id: Value::String("echo"),
+                ..
+            }) => Flow::Continue,
+            Ok(Message::Reply { .. } | Message::Error { .. }) => {
+                log::warn!(
+                    target: "ovsdb_jsonrpc_server",
+                    "{}: received unexpected reply message", connection.meta.name
+                );
+                machine.io.close(conn);
+                return false;
+            }
+            Err(error) => {
+                log::warn!(target: "jsonrpc", "{}: received bad JSON-RPC message: {error}", connection.meta.name);
+                machine.io.close(conn);
+                return false;
+            }
+        };
+        self.arena.reset();
+        if self.arena.allocated_bytes() > ARENA_KEEP_BYTES {
+            self.arena = Bump::new();
+        }
+        match flow {
+            Flow::Continue => {
+                *used += end;
+                true
+            }
+            Flow::Wait => {
+                connection.framer = Framer::new();
+                connection.is_waiting = true;
+                io.pause_reading(conn, true);
+                false
+            }
+        }
+    }
+
+    /// Runs `work` on the sessions and lets those connections be read again that may.
+    fn with_sessions<R>(
+        &mut self,
+        io: &mut dyn Outgoing,
+        work: impl FnOnce(&mut Sessions, &mut dyn Machine) -> R,
+    ) -> R {
+        let mut machine = Port {
+            io,
+            conns: &self.conns,
+            waiting: Vec::new(),
+        };
+        let result = work(&mut self.sessions, &mut machine);
+        let resumed = machine.waiting;
+        for conn in resumed {
+            if let Some(connection) = self.connections.get_mut(&conn) {
+                connection.is_waiting = false;
+                io.pause_reading(conn, connection.is_blocked);
+            }
+        }
+        result
+    }
+
+    fn look_after(&mut self, io: &mut dyn Outgoing, conn: ConnId, now_ms: u64) {
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        let backlog = io.backlog(conn);
+        // A client that is not read cannot be heard; one that takes bytes is there.
+        if backlog < connection.backlog || (connection.is_waiting && !connection.is_blocked) {
+            connection.inactivity.heard(now_ms);
+        }
+        connection.backlog = backlog;
+        connection
+            .inactivity
+            .set_interval(connection.remote.probe_interval_ms(connection.meta.transport));
+        match connection.inactivity.look(now_ms) {
+            Verdict::Fine => {}
+            Verdict::Probe => io.send_copy(conn, PROBE),
+            Verdict::Dead(idle_ms) => {
+                log::error!(
+                    target: "reconnect",
+                    "{}: no response to inactivity probe after {} seconds, disconnecting",
+                    connection.meta.name,
+                    seconds(idle_ms)
+                );
+                io.close(conn);
+            }
+        }
+    }
+}
+
+/// As `%.3g` prints whole and broken seconds in the log.
+fn seconds(ms: u64) -> String {
+    let text = format!("{:.2}", ms as f64 / 1000.0);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+impl Handler for Worker {
+    fn opened(&mut self, io: &mut dyn Outgoing, conn: ConnId, meta: ConnMeta) {
+        let session = self.ids.next_id();
+        let remote = self.remotes.get(meta.remote);
+        let rights = Arc::clone(&remote.rights);
+        self.sessions.open(
+            session,
+            Traits {
+                name: meta.name.clone(),
+                remote: meta.remote,
+                rights,
+            },
+        );
+        self.conns.insert(session, conn);
+        remote.opened();
+        let connection = Connection {
+            session,
+            inactivity: Inactivity::new(remote.probe_interval_ms(meta.transport), io.now_ms()),
+            remote,
+            meta,
+            framer: Framer::new(),
+            is_waiting: false,
+            is_blocked: false,
+            backlog: 0,
+        };
+        self.connections.insert(conn, connection);
+    }
+
+    fn received(&mut self, io: &mut dyn Outgoing, conn: ConnId, buffer: &mut Vec<u8>) {
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return buffer.clear();
+        };
+        connection.inactivity.heard(io.now_ms());
+        let mut used = 0;
+        while self.take_message(io, conn, buffer, &mut used) {}
+        buffer.drain(..used);
+    }
+
+    fn closed(&mut self, io: &mut dyn Outgoing, conn: ConnId, reason: Closed) {
+        let Some(connection) = self.connections.remove(&conn) else {
+            return;
+        };
+        self.conns.remove(&connection.session);
+        self.sessions.closed(connection.session);
+        connection.remote.closed();
+        let idle_ms = io
+            .now_ms()
+            .saturating_sub(connection.inactivity.last_activity_ms());
+        let end = match reason {
+            Closed::Peer => End::Eof,
+            Closed::Local => End::Dropped,
+            Closed::Failed(error) => End::Error(error),
+        };
+        log::debug!(target: "reconnect", "{}: connection ended ({end:?})", connection.meta.name);
+        connection.remote.tell_ended(end, idle_ms);
+    }
+
+    fn blocked(&mut self, io: &mut dyn Outgoing, conn: ConnId) {
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        connection.is_blocked = true;
+        connection.backlog = io.backlog(conn);
+        io.pause_reading(conn, true);
+        self.sessions.blocked(connection.session);
+    }
+
+    fn drained(&mut self, io: &mut dyn Outgoing, conn: ConnId) {
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        connection.is_blocked = false;
+        connection.inactivity.heard(io.now_ms());
+        io.pause_reading(conn, connection.is_waiting);
+        let session = connection.session;
+        self.with_sessions(io, |sessions, machine| sessions.drained(session, machine));
+    }
+
+    fn woken(&mut self, io: &mut dyn Outgoing) {
+        self.with_sessions(io, |sessions, machine| sessions.turn(machine));
+    }
+
+    fn tick(&mut self, io: &mut dyn Outgoing, now_ms: u64) {
+        let conns: Vec<ConnId> = self.connections.keys().copied().collect();
+        for conn in conns {
+            self.look_after(io, conn, now_ms);
+        }
+    }
+
+    fn turn_end(&mut self, _io: &mut dyn Outgoing) {}
+}
+
+/// The machine as sessions see it.
+struct Port<'w> {
+    io: &'w mut dyn Outgoing,
+    conns: &'w HashMap<SessionId, ConnId>,
+    /// Connections that may be read again.
+    waiting: Vec<ConnId>,
+}
+
+impl Machine for Port<'_> {
+    fn send(&mut self, session: SessionId, bytes: Bytes) {
+        if let Some(conn) = self.conns.get(&session) {
+            self.io.send(*conn, bytes);
+        }
+    }
+
+    fn send_copy(&mut self, session: SessionId, bytes: &[u8]) {
+        if let Some(conn) = self.conns.get(&session) {
+            self.io.send_copy(*conn, bytes);
+        }
+    }
+
+    fn close(&mut self, session: SessionId) {
+        if let Some(conn) = self.conns.get(&session) {
+            self.io.close(*conn);
+        }
+    }
+
+    fn resume(&mut self, session: SessionId) {
+        self.waiting.extend(self.conns.get(&session));
+    }
+
+    fn now_ms(&self) -> u64 {
+        crate::db::monotonic_ms()
+    }
+
+    fn random_uuid(&mut self) -> Uuid {
+        Uuid::new_v4()
+    }
+}

@@ -1,0 +1,85 @@
+//! `--quickstart`: a southbound database of OVN for whoever wants to look, with nothing to prepare.
+
+use crate::options::Options;
+use bumpalo::Bump;
+use ovsdb::cli::{Fatal, Result};
+use ovsdb_engine::schema;
+use ovsdb_storage::disk::RealDisk;
+use ovsdb_storage::log;
+use ovsdb_storage::record::Entry;
+use ovsdb_wire::strict;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where everything of a quickstart is, in the present directory.
+const DIRECTORY: &str = "ovsdb-data";
+
+/// The schema of the machine's OVN, if it is installed.
+const INSTALLED_SCHEMA: &str = "/usr/share/ovn/ovn-sb.ovsschema";
+
+/// Our own, written from the documented tables.
+const EMBEDDED_SCHEMA: &str = include_str!("../../quickstart/southbound.ovsschema");
+
+const TCP: &str = "127.0.0.1:6642";
+
+/// Fills in what a quickstart means: a database, a TCP and a unix remote, a control socket.
+pub(crate) fn prepare(options: &mut Options) -> Result<()> {
+    if !options.databases.is_empty() || options.no_dbs {
+        return Err(Fatal::new(
+            "--quickstart makes its own database; leave out DATABASE and --no-dbs",
+        ));
+    }
+    let directory = std::path::absolute(DIRECTORY)
+        .and_then(|directory| fs::create_dir_all(&directory).map(|()| directory))
+        .map_err(|error| Fatal::with_io(format!("{DIRECTORY}: cannot be made"), &error))?;
+    let database = directory.join("ovnsb_db.db");
+    if !database.exists() {
+        create(&database)?;
+    }
+    options.databases.push(database);
+    if options.remote.is_empty() {
+        options.remote.push("ptcp:6642:127.0.0.1".to_owned());
+        options
+            .remote
+            .push(format!("punix:{}", socket(&directory).display()));
+    }
+    if options.unixctl.is_none() {
+        options.unixctl = Some(directory.join("ovsdb-server.ctl").display().to_string());
+    }
+    Ok(())
+}
+
+/// Tells how to connect.
+pub(crate) fn greeting(options: &Options) -> String {
+    let control = options.unixctl.as_deref().unwrap_or("none");
+    format!(
+        "OVN_Southbound is served from {}\n\n  \
+         ovsdb-client dump tcp:{TCP} OVN_Southbound\n  \
+         ovn-sbctl --db=tcp:{TCP} show\n  \
+         ovs-appctl -t {control} exit\n\n\
+         The unix socket is {}. Ctrl-C ends the server; the data stay.\n",
+        options.databases[0].display(),
+        options.databases[0].with_file_name("ovnsb_db.sock").display(),
+    )
+}
+
+fn socket(directory: &Path) -> PathBuf {
+    directory.join("ovnsb_db.sock")
+}
+
+fn create(database: &Path) -> Result<()> {
+    let (name, text) = match fs::read_to_string(INSTALLED_SCHEMA) {
+        Ok(text) => (INSTALLED_SCHEMA, text),
+        Err(_) => ("the embedded schema", EMBEDDED_SCHEMA.to_owned()),
+    };
+    let arena = Bump::new();
+    let value =
+        strict::parse(text.as_bytes(), &arena).map_err(|error| Fatal::new(format!("{name}: {error}")))?;
+    let schema = schema::parse(&value).map_err(|error| Fatal::new(format!("{name}: {error}")))?;
+    let mut record = schema::print(&schema).into_bytes();
+    record.push(b'\n');
+    log::create(Arc::new(RealDisk), database, Entry::new(&record))
+        .map_err(|error| Fatal::new(error.to_string()))?;
+    Ok(())
+}

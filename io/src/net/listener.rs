@@ -274,6 +274,8 @@ mod tests {
         }
         fn received(&mut self, _io: &mut dyn Outgoing, _conn: ConnId, _buffer: &mut Vec<u8>) {}
         fn closed(&mut self, _io: &mut dyn Outgoing, _conn: ConnId, _reason: Closed) {}
+        fn blocked(&mut self, _io: &mut dyn Outgoing, _conn: ConnId) {}
+
         fn drained(&mut self, _io: &mut dyn Outgoing, _conn: ConnId) {}
         fn woken(&mut self, _io: &mut dyn Outgoing) {}
         fn tick(&mut self, _io: &mut dyn Outgoing, _now_ms: u64) {}

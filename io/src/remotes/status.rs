@@ -153,10 +153,12 @@ impl RemoteStatus<'_> {
 }
 
 fn lasting(datum: &Datum) -> BTreeMap<&str, &str> {
-    let text = |atom| match atom {
-        &Atom::String(ref text) => text.as_str(),
-        _ => "",
-    };
+    fn text(atom: &Atom) -> &str {
+        match atom {
+            Atom::String(text) => text.as_str(),
+            _ => "",
+        }
+    }
     let pairs = datum.pairs().iter().map(|(key, value)| (text(key), text(value)));
     pairs.filter(|(key, _)| !AGES.contains(key)).collect()
 }

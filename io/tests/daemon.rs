@@ -57,6 +57,7 @@ impl Handler for Deaf {
     fn opened(&mut self, _io: &mut dyn Outgoing, _conn: ConnId, _meta: ConnMeta) {}
     fn received(&mut self, _io: &mut dyn Outgoing, _conn: ConnId, _buffer: &mut Vec<u8>) {}
     fn closed(&mut self, _io: &mut dyn Outgoing, _conn: ConnId, _reason: Closed) {}
+    fn blocked(&mut self, _: &mut dyn Outgoing, _: ConnId) {}
     fn drained(&mut self, _io: &mut dyn Outgoing, _conn: ConnId) {}
     fn woken(&mut self, _io: &mut dyn Outgoing) {}
     fn tick(&mut self, _io: &mut dyn Outgoing, _now_ms: u64) {}

@@ -1,7 +1,7 @@
 //! Groups of options that several programs have, to be flattened into their definitions.
 
 use clap::{ArgAction, Args};
-use ovsdb_io::vlog;
+use ovsdb_io::{daemon, vlog};
 use std::path::PathBuf;
 
 use super::{Fatal, Result};
@@ -94,6 +94,24 @@ pub struct DaemonOptions {
     /// Run as this user and group
     #[arg(long, value_name = "USER[:GROUP]")]
     pub user: Option<String>,
+}
+
+impl DaemonOptions {
+    /// What they mean for this process.
+    pub fn resolve(&self) -> daemon::Options {
+        let pidfile = self.pidfile.as_ref().map(|name| {
+            let name = name.as_ref().map(|name| name.to_string_lossy());
+            daemon::pidfile_path(name.as_deref())
+        });
+        daemon::Options {
+            detach: self.detach,
+            monitor: self.monitor,
+            no_chdir: self.no_chdir,
+            pidfile,
+            overwrite_pidfile: self.overwrite_pidfile,
+            user: self.user.clone(),
+        }
+    }
 }
 
 /// Keys and certificates (upstream `lib/ssl.man`). They are taken so that scripts keep working; a remote that

@@ -5,11 +5,11 @@
 //!  other workers ── one thread each        each database ── sequencer thread + log thread
 //! ```
 
-mod child;
 mod commands;
 mod compaction;
 mod memory;
 
+use crate::daemon::{Running, Signals, run_command};
 use crate::db::{self, Durability, HostSettings, Hosted, Opened, Placement};
 use crate::net;
 use crate::remotes::{RemoteTable, Remotes};
@@ -17,8 +17,8 @@ use crate::runtime::{self, IoChoice, Workers};
 use crate::unixctl::{self, Commands};
 use crate::worker::Worker;
 use bumpalo::Bump;
-use child::RunCommand;
 use compaction::Compactions;
+use nix::sys::signal::Signal;
 use ovsdb_engine::database::Database;
 use ovsdb_engine::ids::WorkerId;
 use ovsdb_engine::inbox::Inbox;
@@ -32,7 +32,6 @@ use ovsdb_wire::strict;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -74,10 +73,19 @@ struct Server {
     exit: Rc<Notify>,
 }
 
-/// Runs a server until it is told to exit. `ready` is called once databases are open and remotes listen.
+/// Why a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to.
+    Exit,
+    /// By a signal, by which the process is to end too.
+    Signal(Signal),
+}
+
+/// Runs a server until it is told to end. `ready` is called once databases are open and remotes listen.
 ///
 /// Errors at the start have been logged; the text returned is for standard error.
-pub fn run(config: Config, ready: impl FnOnce()) -> Result<ExitCode, String> {
+pub fn run(config: Config, ready: impl FnOnce() -> Running) -> Result<Ended, String> {
     net::raise_descriptor_limit();
     let driver = config
         .io
@@ -128,8 +136,8 @@ async fn control(
     shared: Arc<Shared>,
     remotes: Remotes,
     watch: Arc<Notify>,
-    ready: impl FnOnce(),
-) -> Result<ExitCode, String> {
+    ready: impl FnOnce() -> Running,
+) -> Result<Ended, String> {
     let placement = if config.threads == 1 {
         Placement::MainThread
     } else {
@@ -155,10 +163,11 @@ async fn control(
     }));
     let result = match set_up(config, &server) {
         Ok(unixctl) => {
-            ready();
+            let running = ready();
             log::info!(target: "ovsdb_server", "{}", config.version_line);
             let result = serve(config, &server, &watch, &exit).await;
             drop(unixctl);
+            drop(running);
             result
         }
         Err(error) => {
@@ -206,13 +215,28 @@ async fn serve(
     server: &Rc<RefCell<Server>>,
     watch: &Notify,
     exit: &Notify,
-) -> Result<ExitCode, String> {
-    let mut child = RunCommand::start(config.run.as_deref()).map_err(|error| error.to_string())?;
+) -> Result<Ended, String> {
+    let signals = Signals::open().map_err(|error| format!("signals cannot be awaited ({error})"))?;
+    let command = config
+        .run
+        .as_deref()
+        .map(run_command)
+        .transpose()
+        .map_err(|error| error.to_string())?;
+    let mut command = std::pin::pin!(async {
+        match command {
+            Some(ended) => ended.await,
+            None => std::future::pending().await,
+        }
+    });
     let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
     loop {
         tokio::select! {
-            () = exit.notified() => return Ok(ExitCode::SUCCESS),
-            result = child.ended() => return result,
+            () = exit.notified() => return Ok(Ended::Exit),
+            signal = signals.next() => {
+                return signal.map(Ended::Signal).map_err(|error| format!("signals cannot be awaited ({error})"));
+            }
+            ended = &mut command => return ended.map(|()| Ended::Exit).map_err(|error| error.to_string()),
             () = watch.notified() => {
                 server.borrow_mut().remotes.reconcile();
                 // However fast commits come, remotes are looked at ten times a second at most.

@@ -6,8 +6,8 @@ mod quickstart;
 use mimalloc::MiMalloc;
 use options::Options;
 use ovsdb::cli::{Fatal, Result, program};
-use ovsdb_io::server::{self, Config};
-use ovsdb_io::{dirs, runtime, vlog};
+use ovsdb_io::server::{self, Config, Ended};
+use ovsdb_io::{daemon, dirs, runtime, vlog};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -21,6 +21,7 @@ fn main() -> ExitCode {
 
 fn run(mut options: Options) -> Result<ExitCode> {
     vlog::init(PROGRAM);
+    options.log.apply()?;
     for remote in &options.remote {
         ovsdb::cli::options::refuse_tls(remote)?;
     }
@@ -28,14 +29,21 @@ fn run(mut options: Options) -> Result<ExitCode> {
         quickstart::prepare(&mut options)?;
     }
     let config = config(&options)?;
+    let daemon = daemon::start(&options.daemon.resolve());
     let greeting = options.quickstart.then(|| quickstart::greeting(&options));
     let ready = || {
         if let Some(text) = greeting {
             // Nobody may be listening; the server does not depend on it.
             program::print(text.as_bytes()).unwrap_or_else(|fatal| log::debug!("{fatal}"));
         }
+        daemon.complete()
     };
-    server::run(config, ready).map_err(Fatal::new)
+    let ended = server::run(config, ready);
+    daemon::cleanup::run();
+    match ended.map_err(Fatal::new)? {
+        Ended::Exit => Ok(ExitCode::SUCCESS),
+        Ended::Signal(signal) => daemon::die_of(signal),
+    }
 }
 
 fn config(options: &Options) -> Result<Config> {

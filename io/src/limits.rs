@@ -40,6 +40,9 @@ pub const SOCKET_UNSENT_BYTES: u32 = 128 << 10;
 /// Milliseconds between two ticks of a worker. Upstream's smallest probe interval is 1,000 ms.
 pub const TICK_MS: u64 = 200;
 
+/// Milliseconds of one turn from which on it is logged, as upstream does.
+pub const TURN_LONG_MS: u64 = 1000;
+
 /// Entries of a worker's submission queue; when full it is submitted early.
 pub const RING_ENTRIES: u32 = 256;
 

@@ -238,3 +238,105 @@ impl Dialer {
         Ok((stream.into(), Transport::Tcp, Some(address)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Remote;
+    use crate::runtime::{Closed, Config, ConnId, Driver, Handler, Outgoing, run};
+    use bytes::Bytes;
+    use std::io::Read;
+    use std::net::{Shutdown, TcpListener};
+
+    /// Greets whom it is connected to, and tells when that ends.
+    struct Caller(Arc<Mutex<Option<Ended>>>);
+
+    impl Handler for Caller {
+        fn opened(&mut self, io: &mut dyn Outgoing, conn: ConnId, meta: ConnMeta) {
+            io.send(
+                conn,
+                Bytes::from(format!("{} calling {}", meta.remote, meta.name)),
+            );
+        }
+        fn received(&mut self, _io: &mut dyn Outgoing, _conn: ConnId, _buffer: &mut Vec<u8>) {}
+        fn closed(&mut self, _io: &mut dyn Outgoing, _conn: ConnId, reason: Closed) {
+            assert!(matches!(reason, Closed::Peer));
+            self.0.lock().as_ref().unwrap().tell(End::Eof, 0);
+        }
+        fn blocked(&mut self, _io: &mut dyn Outgoing, _conn: ConnId) {}
+        fn drained(&mut self, _io: &mut dyn Outgoing, _conn: ConnId) {}
+        fn woken(&mut self, _io: &mut dyn Outgoing) {}
+        fn tick(&mut self, _io: &mut dyn Outgoing, _now_ms: u64) {}
+        fn turn_end(&mut self, _io: &mut dyn Outgoing) {}
+    }
+
+    fn active(target: &str) -> Active {
+        match target.parse() {
+            Ok(Remote::Active(active)) => active,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_connection_that_ends_is_made_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = format!("tcp:localhost:{}", listener.local_addr().unwrap().port());
+        let ended = Arc::new(Mutex::new(None));
+        let config = Config {
+            threads: 1,
+            driver: Driver::Epoll,
+        };
+        run(
+            &config,
+            |_, _| Caller(Arc::clone(&ended)),
+            |workers| async {
+                let dial = Dial::start(&target, active(&target), 48, workers, 7);
+                *ended.lock() = Some(dial.ended());
+                let expected = format!("7 calling {target}");
+                let peer = move || {
+                    for _ in 0..2 {
+                        let (mut caller, _) = listener.accept().unwrap();
+                        let mut greeting = vec![0; expected.len()];
+                        caller.read_exact(&mut greeting).unwrap();
+                        assert_eq!(greeting, expected.as_bytes());
+                        caller.shutdown(Shutdown::Write).unwrap();
+                        assert_eq!(caller.read(&mut [0]).unwrap(), 0);
+                    }
+                };
+                tokio::task::spawn_blocking(peer).await.unwrap();
+                let status = dial.status();
+                assert!(status.since_connect.is_some() && status.since_disconnect.is_some());
+                assert_eq!(status.last_error.as_deref(), Some("End of file"));
+            },
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn failures_are_told() {
+        let config = Config {
+            threads: 1,
+            driver: Driver::Epoll,
+        };
+        run(
+            &config,
+            |_, _| Caller(Arc::default()),
+            |workers| async move {
+                let cases = [
+                    ("tcp:127.0.0.1:1", "Connection refused"),
+                    ("unix:/nonexistent/socket", "No such file or directory"),
+                    ("ssl:127.0.0.1:1", "TLS is not supported yet"),
+                ];
+                for (target, error) in cases {
+                    let dial = Dial::start(target, active(target), 48, workers.clone(), 0);
+                    while dial.status().last_error.is_none() {
+                        sleep(Duration::from_millis(1)).await;
+                    }
+                    assert_eq!(dial.status().last_error.as_deref(), Some(error), "{target}");
+                    assert_eq!(dial.status().state, State::Backoff);
+                }
+            },
+        )
+        .unwrap();
+    }
+}

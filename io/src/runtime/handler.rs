@@ -76,7 +76,9 @@ pub trait Handler: 'static {
 
 /// What a handler may ask of its worker. Ids of connections that are gone are ignored everywhere.
 pub trait Outgoing {
-    /// Queues `bytes` for `conn`; they leave at the end of the turn.
+    /// Queues `bytes` for `conn`; they leave at the end of the turn. When the socket takes them all at once, nothing
+    /// is told; who has more to send then asks for another turn by `again` and looks at `backlog`. When it does
+    /// not, `drained` follows.
     fn send(&mut self, conn: ConnId, bytes: Bytes);
 
     /// Like `send`, but copies: for small texts, which then share one buffer.

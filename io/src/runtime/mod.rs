@@ -27,12 +27,14 @@ mod connection;
 mod driver;
 mod handler;
 mod output;
+mod port;
 mod probe;
 mod reader;
 mod start;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod turn_time;
 mod worker;
 mod writer;
 

@@ -2,8 +2,9 @@
 
 use super::connection::{Phase, Reading};
 use super::handler::{Closed, ConnId, Handler};
+use super::port::Port;
 use super::stream::Stream;
-use super::worker::{Port, Worker, WorkerCell};
+use super::worker::{Worker, WorkerCell};
 use crate::limits::{READ_BUSY_BYTES, READ_IDLE_BYTES, READ_KEEP_BYTES, READS_PER_POLL};
 use rustix::buffer::spare_capacity;
 use rustix::net::{RecvFlags, recv};

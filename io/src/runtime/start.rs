@@ -10,9 +10,9 @@ use std::future::Future;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
@@ -31,6 +31,8 @@ pub(super) struct Shared {
     pub(super) stopping: AtomicBool,
     /// Connections held, and those handed over but not yet taken: the measure of load.
     pub(super) connection_count: AtomicUsize,
+    /// The longest turn since it was last asked for, in microseconds.
+    pub(super) longest_turn_us: AtomicU64,
     adopted: Mutex<Vec<(OwnedFd, ConnMeta)>>,
 }
 
@@ -68,6 +70,11 @@ impl WorkerHandle {
     /// Connections that the worker holds or has been handed.
     pub fn connection_count(&self) -> usize {
         self.shared.connection_count.load(Ordering::Relaxed)
+    }
+
+    /// The longest that the worker was busy without looking for events, since this was last called.
+    pub fn take_longest_turn(&self) -> Duration {
+        Duration::from_micros(self.shared.longest_turn_us.swap(0, Ordering::Relaxed))
     }
 
     fn stop(&self) {

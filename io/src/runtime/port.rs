@@ -1,0 +1,307 @@
+//! The connections of a worker: their queues, the list of those to flush, and sending.
+
+use super::connection::{Connections, Phase, Reading};
+use super::handler::{Closed, ConnId, Outgoing};
+use super::output::Output;
+use super::start::Shared;
+use super::stream::Stream;
+use super::worker::elapsed_ms;
+use crate::limits::{FLUSH_CHUNK, FLUSH_CHUNK_OLDEST, READ_POOL_BUFFERS, SEND_SLICES};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+use tokio::sync::Notify;
+
+/// Slices gathered without allocating.
+const GATHER_INLINE: usize = 16;
+
+/// Whether events were told to the handler since its `turn_end`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Turn {
+    Closed,
+    Open { since: Instant },
+}
+
+/// The connections of a worker and what is to be done for them.
+pub(super) struct Port {
+    pub(super) connections: Connections,
+    /// Connections to flush that were listed since the last turn ended.
+    fresh: Vec<ConnId>,
+    /// Those that did not fit into their turn's chunk, oldest first.
+    waiting: VecDeque<ConnId>,
+    /// A turn is open: events were told to the handler since `turn_end`.
+    pub(super) turn: Turn,
+    /// The handler wants to be woken.
+    pub(super) again: bool,
+    turner: Rc<Notify>,
+    /// Empty buffers of READ_BUSY_BYTES.
+    pub(super) read_pool: Vec<Vec<u8>>,
+    pub(super) shared: Arc<Shared>,
+    clock: Instant,
+}
+
+/// What became of an attempt to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flushed {
+    /// Nothing is left that a writer would have to wait for.
+    Settled,
+    /// The socket is full.
+    Blocked,
+}
+
+impl Port {
+    /// `turner` wakes the task that ends turns.
+    pub(super) fn new(shared: Arc<Shared>, clock: Instant, turner: Rc<Notify>) -> Port {
+        Port {
+            connections: Connections::default(),
+            fresh: Vec::new(),
+            waiting: VecDeque::new(),
+            turn: Turn::Closed,
+            again: false,
+            turner,
+            read_pool: Vec::new(),
+            shared,
+            clock,
+        }
+    }
+
+    /// Notes that the handler was told something, so that the turn gets its end.
+    pub(super) fn open_turn(&mut self) {
+        if let Turn::Closed = self.turn {
+            self.turn = Turn::Open {
+                since: Instant::now(),
+            };
+            self.turner.notify_one();
+        }
+    }
+
+    fn list_for_flush(&mut self, conn: ConnId) {
+        if let Some(connection) = self.connections.get_mut(conn)
+            && !connection.flush_listed
+        {
+            connection.flush_listed = true;
+            self.fresh.push(conn);
+        }
+    }
+
+    /// Decides that `conn` ends, and why; the first reason stays. Its reader takes it out.
+    pub(super) fn fail(&mut self, conn: ConnId, error: io::Error) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        if let Phase::Open = connection.phase {
+            connection.phase = Phase::Ending(Closed::Failed(error));
+        }
+        connection.output.clear();
+        connection.stream.shutdown();
+        wake_reader(&mut connection.reading);
+    }
+
+    /// Sends what is queued for `conn` as far as its socket takes it now.
+    pub(super) fn flush(&mut self, conn: ConnId) -> Flushed {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return Flushed::Settled;
+        };
+        connection.flush_listed = false;
+        if connection.writer_waits && matches!(connection.phase, Phase::Open) {
+            return Flushed::Settled;
+        }
+        let result = if connection.writer_waits {
+            Ok(Flushed::Blocked)
+        } else {
+            self.send_queued(conn)
+        };
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return Flushed::Settled;
+        };
+        match result {
+            Err(error) => {
+                self.fail(conn, error);
+                Flushed::Settled
+            }
+            Ok(_) if matches!(connection.phase, Phase::Ending(_)) => {
+                connection.output.clear();
+                connection.stream.shutdown();
+                wake_reader(&mut connection.reading);
+                Flushed::Settled
+            }
+            Ok(flushed) => flushed,
+        }
+    }
+
+    /// Sends until the queue is empty or the socket takes no more.
+    fn send_queued(&mut self, conn: ConnId) -> io::Result<Flushed> {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return Ok(Flushed::Settled);
+        };
+        while !connection.output.is_empty() {
+            match send_once(&connection.stream, &mut connection.output) {
+                Ok(Sent::All) => {}
+                Ok(Sent::Part) => return Ok(Flushed::Blocked),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Flushed::Blocked),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Flushed::Settled)
+    }
+
+    /// One send for a writer that found the socket ready: whether the queue is empty now. `WouldBlock` as
+    /// from the socket; another error has already ended the connection and counts as an empty queue.
+    pub(super) fn send_some(&mut self, conn: ConnId) -> io::Result<bool> {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return Ok(true);
+        };
+        if connection.output.is_empty() {
+            return Ok(true);
+        }
+        match send_once(&connection.stream, &mut connection.output) {
+            Ok(_) => Ok(connection.output.is_empty()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(error),
+            Err(error) => {
+                self.fail(conn, error);
+                Ok(true)
+            }
+        }
+    }
+
+    /// Last attempt for a connection whose peer has ended its own side only.
+    pub(super) fn send_rest(&mut self, conn: ConnId) {
+        let writer_waits = self
+            .connections
+            .get(conn)
+            .is_none_or(|connection| connection.writer_waits);
+        if !writer_waits && let Err(error) = self.send_queued(conn) {
+            log::debug!(target: "runtime", "last send of a connection: {error}");
+        }
+    }
+
+    /// Takes `conn` out, and ends what may still wait on its socket.
+    pub(super) fn remove(&mut self, conn: ConnId) {
+        if let Some(connection) = self.connections.remove(conn) {
+            connection.stream.shutdown();
+            self.shared.connection_count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn keep_buffer(&mut self, mut buffer: Vec<u8>) {
+        if self.read_pool.len() < READ_POOL_BUFFERS {
+            buffer.clear();
+            self.read_pool.push(buffer);
+        }
+    }
+
+    /// Moves the connections to flush next into `chunk`: those of this turn first, so that replies do not queue
+    /// behind a fan-out, then some of the oldest.
+    pub(super) fn next_chunk(&mut self, chunk: &mut Vec<ConnId>) {
+        let fresh = self.fresh.len().min(FLUSH_CHUNK);
+        chunk.extend(self.fresh.drain(..fresh));
+        let oldest = (FLUSH_CHUNK - fresh)
+            .max(FLUSH_CHUNK_OLDEST)
+            .min(self.waiting.len());
+        chunk.extend(self.waiting.drain(..oldest));
+        self.waiting.extend(self.fresh.drain(..));
+    }
+
+    /// Whether connections are left to flush.
+    pub(super) fn has_unflushed(&self) -> bool {
+        !self.fresh.is_empty() || !self.waiting.is_empty()
+    }
+}
+
+/// How much of what it was offered the socket took.
+enum Sent {
+    All,
+    Part,
+}
+
+/// One `sendmsg` from the front of `output`.
+fn send_once(stream: &Stream, output: &mut Output) -> io::Result<Sent> {
+    let mut inline = [IoSlice::new(&[]); GATHER_INLINE];
+    let mut allocated;
+    let slices = output.slice_count();
+    let gather: &mut [IoSlice<'_>] = if slices <= GATHER_INLINE {
+        &mut inline
+    } else {
+        allocated = vec![IoSlice::new(&[]); slices.min(SEND_SLICES)];
+        &mut allocated
+    };
+    let filled = output.gather(gather);
+    let offered: usize = gather[..filled].iter().map(|slice| slice.len()).sum();
+    let bytes = stream.send_now(&gather[..filled])?;
+    output.consume(bytes);
+    Ok(if bytes < offered { Sent::Part } else { Sent::All })
+}
+
+/// Lets a paused reader look again.
+pub(super) fn wake_reader(reading: &mut Reading) {
+    if let Reading::Paused(waker) = reading
+        && let Some(waker) = waker.take()
+    {
+        waker.wake();
+    }
+}
+
+impl Outgoing for Port {
+    fn send(&mut self, conn: ConnId, bytes: Bytes) {
+        if let Some(connection) = self.connections.get_mut(conn)
+            && let Phase::Open = connection.phase
+        {
+            connection.output.push(bytes);
+            self.list_for_flush(conn);
+        }
+    }
+
+    fn send_copy(&mut self, conn: ConnId, bytes: &[u8]) {
+        if let Some(connection) = self.connections.get_mut(conn)
+            && let Phase::Open = connection.phase
+        {
+            connection.output.push_copy(bytes);
+            self.list_for_flush(conn);
+        }
+    }
+
+    fn backlog(&self, conn: ConnId) -> usize {
+        self.connections
+            .get(conn)
+            .map_or(0, |connection| connection.output.len())
+    }
+
+    fn close(&mut self, conn: ConnId) {
+        if let Some(connection) = self.connections.get_mut(conn)
+            && let Phase::Open = connection.phase
+        {
+            connection.phase = Phase::Ending(Closed::Local);
+            self.list_for_flush(conn);
+        }
+    }
+
+    fn pause_reading(&mut self, conn: ConnId, pause: bool) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        match (pause, &mut connection.reading) {
+            (true, reading @ (Reading::Allowed | Reading::Resumed)) => *reading = Reading::Paused(None),
+            (false, reading @ Reading::Paused(_)) => {
+                wake_reader(reading);
+                *reading = Reading::Resumed;
+            }
+            (true, Reading::Paused(_)) | (false, Reading::Allowed | Reading::Resumed) => {}
+        }
+    }
+
+    fn again(&mut self) {
+        self.again = true;
+    }
+
+    fn now_ms(&self) -> u64 {
+        elapsed_ms(self.clock)
+    }
+
+    fn connection_count(&self) -> usize {
+        self.connections.len()
+    }
+}

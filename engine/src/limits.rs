@@ -70,3 +70,17 @@ pub const MONITORS_MAX: usize = 1000;
 
 /// Locks that one session may hold or wait for. One more is answered with `resources exhausted`.
 pub const LOCKS_MAX: usize = 10_000;
+
+/// Elements up to which a set or map is one object. Copying 512 atoms takes 2 µs, about what the list of
+/// chunks of a set of 50,000 takes.
+pub const DATUM_FLAT_ELEMENTS_MAX: usize = 512;
+
+/// Elements of one chunk of a larger set or map; beyond, the chunk is divided.
+pub const DATUM_CHUNK_ELEMENTS_MAX: usize = 512;
+
+/// Elements below which a chunk that has shrunk is joined with its neighbour. Well below a divided chunk, so
+/// that one element to and fro does not join and divide.
+pub const DATUM_CHUNK_ELEMENTS_MIN: usize = 128;
+
+const _: () = assert!(DATUM_CHUNK_ELEMENTS_MIN * 2 < DATUM_CHUNK_ELEMENTS_MAX);
+const _: () = assert!(DATUM_CHUNK_ELEMENTS_MAX <= DATUM_FLAT_ELEMENTS_MAX);

@@ -20,11 +20,11 @@ pub fn to_value<'a>(datum: &'a Datum, arena: &'a Bump) -> Value<'a> {
     let (class, items): (_, &[Value<'_>]) = match datum {
         Datum::One(atom) => return atom_to_value(atom, arena),
         Datum::Set(set) => {
-            let atoms = set.as_slice().iter().map(|atom| atom_to_value(atom, arena));
+            let atoms = set.iter().map(|atom| atom_to_value(atom, arena));
             ("set", arena.alloc_slice_fill_iter(atoms))
         }
         Datum::Map(map) => {
-            let pairs = map.as_slice().iter().map(|(key, value)| {
+            let pairs = map.iter().map(|(key, value)| {
                 Value::Array(arena.alloc([atom_to_value(key, arena), atom_to_value(value, arena)]))
             });
             ("map", arena.alloc_slice_fill_iter(pairs))

@@ -5,21 +5,21 @@
 //! keys with the new value. Applying it to the old value toggles those elements.
 
 use super::Datum;
-use super::element::{Element, find};
+use super::edit::{Edit, edited};
+use super::elements::{Element, Elements, Slices};
+use super::walk::{Cursor, Difference, differences};
 use crate::error::{OvsdbError, Result, Tag};
 use crate::schema::ColumnType;
-use std::cmp::Ordering;
 
-/// What must be applied to `old` to get `new`. Linear in their size.
+/// What must be applied to `old` to get `new`. Linear in their size, less what they share.
 pub fn diff(old: &Datum, new: &Datum, ty: &ColumnType) -> Datum {
     if !ty.is_composite() {
         return new.clone();
     }
-    match (ty.is_map(), old.ptr_eq(new)) {
-        (true, true) => Datum::EMPTY_MAP,
-        (false, true) => Datum::EMPTY_SET,
-        (true, false) => Element::datum(diff_elements(old.pairs(), new.pairs())),
-        (false, false) => Element::datum(diff_elements(old.atoms(), new.atoms())),
+    if ty.is_map() {
+        Datum::Map(diff_elements(old.pairs(), new.pairs()))
+    } else {
+        Datum::from_set(diff_elements(old.atoms(), new.atoms()))
     }
 }
 
@@ -29,9 +29,9 @@ pub fn apply_diff(old: &Datum, diff: &Datum, ty: &ColumnType) -> Result<Datum> {
         return Ok(diff.clone());
     }
     let new = if ty.is_map() {
-        Element::datum(toggle(old.pairs(), diff.pairs()))
+        Datum::Map(toggle(old.pairs(), diff.pairs()))
     } else {
-        Element::datum(toggle(old.atoms(), diff.atoms()))
+        Datum::from_set(toggle(old.atoms(), diff.atoms()))
     };
     if new.len() < ty.n_min as usize || new.len() > ty.n_max as usize {
         // The spelling is upstream's.
@@ -40,52 +40,24 @@ pub fn apply_diff(old: &Datum, diff: &Datum, ty: &ColumnType) -> Result<Datum> {
     Ok(new)
 }
 
-fn diff_elements<E: Element>(mut old: &[E], mut new: &[E]) -> Vec<E> {
+fn diff_elements<E: Element>(old: Slices<'_, E>, new: Slices<'_, E>) -> Elements<E> {
     let mut out = Vec::new();
-    while let ([old_first, old_rest @ ..], [new_first, new_rest @ ..]) = (old, new) {
-        // Most elements are in both, and that is the cheaper thing to ask.
-        if old_first == new_first {
-            (old, new) = (old_rest, new_rest);
-            continue;
-        }
-        match old_first.key().cmp(new_first.key()) {
-            Ordering::Less => {
-                out.push(old_first.clone());
-                old = old_rest;
-            }
-            Ordering::Greater => {
-                out.push(new_first.clone());
-                new = new_rest;
-            }
-            Ordering::Equal => {
-                out.push(new_first.clone());
-                (old, new) = (old_rest, new_rest);
-            }
-        }
-    }
-    out.extend_from_slice(old);
-    out.extend_from_slice(new);
-    out
+    differences(old, new, &mut |difference| {
+        let (Difference::Old(element) | Difference::New(element) | Difference::Changed(element)) = difference;
+        out.push(element.clone());
+        true
+    });
+    Elements::from_sorted(out)
 }
 
-fn toggle<E: Element>(mut old: &[E], diff: &[E]) -> Vec<E> {
-    let mut out = Vec::with_capacity(old.len() + diff.len());
+fn toggle<E: Element>(old: Slices<'_, E>, diff: Slices<'_, E>) -> Elements<E> {
+    let mut cursor = Cursor::new(old);
+    let mut edits = Vec::with_capacity(diff.len());
     for element in diff {
-        match find(old, element.key()) {
-            Ok(at) => {
-                out.extend_from_slice(&old[..at]);
-                if old[at] != *element {
-                    out.push(element.clone());
-                }
-                old = &old[at + 1..];
-            }
-            Err(at) => {
-                out.extend_from_slice(&old[..at]);
-                out.push(element.clone());
-                old = &old[at..];
-            }
-        }
+        edits.push(match cursor.seek(element.key()) {
+            Some(known) if known == element => Edit::Remove(element.key()),
+            _ => Edit::Put(element),
+        });
     }
-    out.extend_from_slice(old);
-    out
+    edited(old, &edits)
 }

@@ -1,32 +1,55 @@
 //! Set arithmetic on datums: what the mutators `insert` and `delete` and the functions `includes` and
-//! `excludes` are made of. Cost follows the smaller side (times a logarithm), plus one copy where the
-//! result differs.
+//! `excludes` are made of, and what an index gains by a change.
+//!
+//! Cost follows the smaller side (times a logarithm), plus a copy of what the result does not share.
 
-use super::element::{Element, find};
+use super::edit::{Edit, edited};
+use super::elements::{Element, Slices};
+use super::walk::{Cursor, Difference, differences};
 use super::{Atom, Datum};
 
 /// `a` with the elements of `b` that it lacks; a key of both keeps the value it has in `a`. Returns `a`
 /// itself, shared, if nothing is added. Both are sets or both are maps.
 pub fn union(a: &Datum, b: &Datum) -> Datum {
-    let merged = if a.is_map() {
-        add(a.pairs(), b.pairs()).map(Element::datum)
+    if a.is_map() {
+        let edits = additions(a.pairs(), b.pairs());
+        if edits.is_empty() {
+            a.clone()
+        } else {
+            Datum::Map(edited(a.pairs(), &edits))
+        }
     } else {
-        add(a.atoms(), b.atoms()).map(Element::datum)
-    };
-    merged.unwrap_or_else(|| a.clone())
+        let edits = additions(a.atoms(), b.atoms());
+        if edits.is_empty() {
+            a.clone()
+        } else {
+            Datum::from_set(edited(a.atoms(), &edits))
+        }
+    }
 }
 
 /// `a` without the elements of `b`: pairs where both are maps (key and value must agree), keys where `b` is
 /// a set. Returns `a` itself, shared, if nothing is removed.
 pub fn subtract(a: &Datum, b: &Datum) -> Datum {
-    let rest = match (a.is_map(), b.is_map()) {
-        (true, true) => {
-            remove(a.pairs(), b.pairs(), |(key, _)| key, |pair, gone| pair == gone).map(Element::datum)
+    if a.is_map() {
+        let edits = if b.is_map() {
+            removals(a.pairs(), b.pairs().iter().map(|pair| (&pair.0, Some(pair))))
+        } else {
+            removals(a.pairs(), b.atoms().iter().map(|key| (key, None)))
+        };
+        if edits.is_empty() {
+            a.clone()
+        } else {
+            Datum::Map(edited(a.pairs(), &edits))
         }
-        (true, false) => remove(a.pairs(), b.atoms(), |key| key, |_, _| true).map(Element::datum),
-        (false, _) => remove(a.atoms(), b.atoms(), |key| key, |_, _| true).map(Element::datum),
-    };
-    rest.unwrap_or_else(|| a.clone())
+    } else {
+        let edits = removals(a.atoms(), b.atoms().iter().map(|atom| (atom, None)));
+        if edits.is_empty() {
+            a.clone()
+        } else {
+            Datum::from_set(edited(a.atoms(), &edits))
+        }
+    }
 }
 
 /// True if every element of `b` is in `a`; of maps, with the same value.
@@ -51,82 +74,64 @@ pub fn excludes_all(a: &Datum, b: &Datum) -> bool {
     }
 }
 
-fn add<E: Element>(mut a: &[E], b: &[E]) -> Option<Vec<E>> {
-    let whole = a;
-    let mut out: Option<Vec<E>> = None;
-    for (taken, element) in b.iter().enumerate() {
-        match find(a, element.key()) {
-            Ok(at) => continue_from(&mut out, &mut a, at),
-            Err(at) => {
-                let copied = whole.len() - a.len();
-                let out = out.get_or_insert_with(|| {
-                    let mut out = Vec::with_capacity(whole.len() + b.len() - taken);
-                    out.extend_from_slice(&whole[..copied]);
-                    out
-                });
-                out.extend_from_slice(&a[..at]);
-                out.push(element.clone());
-                a = &a[at..];
+/// Calls `each` for every element or key of `new` that is none of `old`, ascending.
+pub fn gained_keys<'a>(old: &'a Datum, new: &'a Datum, each: &mut dyn FnMut(&'a Atom)) {
+    if new.is_map() {
+        differences(old.pairs(), new.pairs(), &mut |difference| {
+            if let Difference::New((key, _)) = difference {
+                each(key);
             }
-        }
-    }
-    let mut out = out?;
-    out.extend_from_slice(a);
-    Some(out)
-}
-
-/// Moves `at` elements from the front of `a` to `out`, if copying has begun.
-fn continue_from<E: Element>(out: &mut Option<Vec<E>>, a: &mut &[E], at: usize) {
-    if let Some(out) = out {
-        out.extend_from_slice(&a[..at]);
-    }
-    *a = &a[at..];
-}
-
-fn remove<E: Element, F>(
-    mut a: &[E],
-    b: &[F],
-    key: impl Fn(&F) -> &Atom,
-    is_gone: impl Fn(&E, &F) -> bool,
-) -> Option<Vec<E>> {
-    let whole = a;
-    let mut out: Option<Vec<E>> = None;
-    for gone in b {
-        match find(a, key(gone)) {
-            Ok(at) if is_gone(&a[at], gone) => {
-                let copied = whole.len() - a.len();
-                let out = out.get_or_insert_with(|| {
-                    let mut out = Vec::with_capacity(whole.len() - 1);
-                    out.extend_from_slice(&whole[..copied]);
-                    out
-                });
-                out.extend_from_slice(&a[..at]);
-                a = &a[at + 1..];
+            true
+        });
+    } else {
+        differences(old.atoms(), new.atoms(), &mut |difference| {
+            if let Difference::New(atom) = difference {
+                each(atom);
             }
-            Ok(at) | Err(at) => continue_from(&mut out, &mut a, at),
-        }
+            true
+        });
     }
-    let mut out = out?;
-    out.extend_from_slice(a);
-    Some(out)
 }
 
-fn contains_all<E: Element>(mut large: &[E], small: &[E]) -> bool {
-    small.iter().all(|element| match find(large, element.key()) {
-        Ok(at) if large[at] == *element => {
-            large = &large[at + 1..];
-            true
+/// Calls `each` for the value of every pair of `new` that is none of `old`, ascending by key.
+pub fn gained_values<'a>(old: &'a Datum, new: &'a Datum, each: &mut dyn FnMut(&'a Atom)) {
+    differences(old.pairs(), new.pairs(), &mut |difference| {
+        if let Difference::New((_, value)) | Difference::Changed((_, value)) = difference {
+            each(value);
         }
-        _ => false,
-    })
+        true
+    });
 }
 
-fn contains_none<E: Element>(mut large: &[E], small: &[E]) -> bool {
-    small.iter().all(|element| match find(large, element.key()) {
-        Ok(at) if large[at] == *element => false,
-        Ok(at) | Err(at) => {
-            large = &large[at..];
-            true
-        }
-    })
+fn additions<'a, E: Element>(a: Slices<'a, E>, b: Slices<'a, E>) -> Vec<Edit<'a, E>> {
+    let mut cursor = Cursor::new(a);
+    let missing = b.iter().filter(|element| cursor.seek(element.key()).is_none());
+    missing.map(Edit::Put).collect()
+}
+
+/// Removals of the elements of `a` with the keys given, or only of those equal to the element beside the key.
+fn removals<'a, E: Element + 'a>(
+    a: Slices<'a, E>,
+    gone: impl Iterator<Item = (&'a Atom, Option<&'a E>)>,
+) -> Vec<Edit<'a, E>> {
+    let mut cursor = Cursor::new(a);
+    let present = gone.filter(|(key, element)| match (cursor.seek(key), element) {
+        (Some(known), Some(element)) => known == *element,
+        (known, _) => known.is_some(),
+    });
+    present.map(|(key, _)| Edit::Remove(key)).collect()
+}
+
+fn contains_all<E: Element>(large: Slices<'_, E>, small: Slices<'_, E>) -> bool {
+    let mut cursor = Cursor::new(large);
+    small
+        .iter()
+        .all(|element| cursor.seek(element.key()) == Some(element))
+}
+
+fn contains_none<E: Element>(large: Slices<'_, E>, small: Slices<'_, E>) -> bool {
+    let mut cursor = Cursor::new(large);
+    small
+        .iter()
+        .all(|element| cursor.seek(element.key()) != Some(element))
 }

@@ -13,22 +13,24 @@ pub mod atom;
 pub mod constraint;
 pub mod convert;
 pub mod diff;
-mod element;
+mod edit;
+mod elements;
 pub mod merge;
 pub mod parse;
 pub mod print;
 pub mod str;
 pub mod uuid_text;
+mod walk;
 
 pub use atom::{Atom, Real};
 pub use convert::convert;
 pub use diff::{apply_diff, diff};
+pub use elements::{Element, Elements, Iter, Slices};
 pub use parse::{Shape, Symbols, parse, parse_atom, parse_relaxed, parse_shape, parse_unconstrained};
 pub use str::Str;
 
 use crate::schema::ColumnType;
 use std::cmp::Ordering;
-use std::sync::Arc;
 
 /// Value of one column of one row: 24 bytes, small scalars inline, larger contents shared.
 ///
@@ -44,42 +46,33 @@ pub enum Datum {
 const _: () = assert!(size_of::<Datum>() == 24);
 
 /// Zero, or two and more, distinct atoms of one type in ascending order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Set {
-    atoms: Option<Arc<[Atom]>>,
-}
+pub type Set = Elements<Atom>;
 
 /// Pairs with distinct keys in ascending order of key.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Map {
-    pairs: Option<Arc<[(Atom, Atom)]>>,
-}
+pub type Map = Elements<(Atom, Atom)>;
 
 impl Datum {
-    pub const EMPTY_SET: Datum = Datum::Set(Set { atoms: None });
-    pub const EMPTY_MAP: Datum = Datum::Map(Map { pairs: None });
+    pub const EMPTY_SET: Datum = Datum::Set(Set::EMPTY);
+    pub const EMPTY_MAP: Datum = Datum::Map(Map::EMPTY);
 
     /// Makes a set of atoms that are ascending and distinct already.
     pub fn set_from_sorted(atoms: Vec<Atom>) -> Datum {
-        debug_assert!(atoms.windows(2).all(|pair| pair[0] < pair[1]));
         match <[Atom; 1]>::try_from(atoms) {
             Ok([atom]) => Datum::One(atom),
-            Err(atoms) if atoms.is_empty() => Datum::EMPTY_SET,
-            Err(atoms) => Datum::Set(Set {
-                atoms: Some(atoms.into()),
-            }),
+            Err(atoms) => Datum::Set(Set::from_sorted(atoms)),
         }
     }
 
     /// Makes a map of pairs that are ascending and distinct by key already.
     pub fn map_from_sorted(pairs: Vec<(Atom, Atom)>) -> Datum {
-        debug_assert!(pairs.windows(2).all(|pair| pair[0].0 < pair[1].0));
-        if pairs.is_empty() {
-            Datum::EMPTY_MAP
-        } else {
-            Datum::Map(Map {
-                pairs: Some(pairs.into()),
-            })
+        Datum::Map(Map::from_sorted(pairs))
+    }
+
+    /// Makes the datum of a column without value type, whatever the number of its elements.
+    fn from_set(set: Set) -> Datum {
+        match set.slices().first() {
+            Some(atom) if set.len() == 1 => Datum::One(atom.clone()),
+            _ => Datum::Set(set),
         }
     }
 
@@ -99,8 +92,8 @@ impl Datum {
     pub fn len(&self) -> usize {
         match self {
             Datum::One(_) => 1,
-            Datum::Set(set) => set.as_slice().len(),
-            Datum::Map(map) => map.as_slice().len(),
+            Datum::Set(set) => set.len(),
+            Datum::Map(map) => map.len(),
         }
     }
 
@@ -110,12 +103,8 @@ impl Datum {
 
     /// The elements of a set or the keys of a map, ascending.
     pub fn keys(&self) -> impl Iterator<Item = &Atom> {
-        let (atoms, pairs): (&[Atom], &[(Atom, Atom)]) = match self {
-            Datum::One(atom) => (std::slice::from_ref(atom), &[]),
-            Datum::Set(set) => (set.as_slice(), &[]),
-            Datum::Map(map) => (&[], map.as_slice()),
-        };
-        atoms.iter().chain(pairs.iter().map(|(key, _)| key))
+        let pairs = self.pairs().iter().map(|(key, _)| key);
+        self.atoms().iter().chain(pairs)
     }
 
     /// The values of a map in the order of their keys; nothing for a set.
@@ -128,44 +117,41 @@ impl Datum {
     }
 
     /// The pairs of a map, ascending by key; empty for anything else.
-    pub fn pairs(&self) -> &[(Atom, Atom)] {
+    pub fn pairs(&self) -> Slices<'_, (Atom, Atom)> {
         match self {
-            Datum::Map(map) => map.as_slice(),
-            _ => &[],
+            Datum::Map(map) => map.slices(),
+            _ => Slices::flat(&[]),
         }
     }
 
-    /// The atoms of a set; empty for a map.
-    pub fn atoms(&self) -> &[Atom] {
+    /// The atoms of a set, ascending; empty for a map.
+    pub fn atoms(&self) -> Slices<'_, Atom> {
         match self {
-            Datum::One(atom) => std::slice::from_ref(atom),
-            Datum::Set(set) => set.as_slice(),
-            Datum::Map(_) => &[],
+            Datum::One(atom) => Slices::flat(std::slice::from_ref(atom)),
+            Datum::Set(set) => set.slices(),
+            Datum::Map(_) => Slices::flat(&[]),
         }
     }
 
     /// True if `atom` is an element of the set or a key of the map.
     pub fn contains_key(&self, atom: &Atom) -> bool {
         match self {
-            Datum::Map(map) => map.as_slice().binary_search_by(|(key, _)| key.cmp(atom)).is_ok(),
-            _ => self.atoms().binary_search(atom).is_ok(),
+            Datum::One(only) => only == atom,
+            Datum::Set(set) => set.slices().get(atom).is_some(),
+            Datum::Map(map) => map.slices().get(atom).is_some(),
         }
     }
 
     /// The value of `key` in a map.
     pub fn value_of(&self, key: &Atom) -> Option<&Atom> {
-        let pairs = self.pairs();
-        pairs
-            .binary_search_by(|(k, _)| k.cmp(key))
-            .ok()
-            .map(|at| &pairs[at].1)
+        self.pairs().get(key).map(|(_, value)| value)
     }
 
     /// True if both are one object in memory, which is decided without looking inside. False says nothing.
     pub fn ptr_eq(&self, other: &Datum) -> bool {
         match (self, other) {
-            (Datum::Set(a), Datum::Set(b)) => same_object(a.atoms.as_ref(), b.atoms.as_ref()),
-            (Datum::Map(a), Datum::Map(b)) => same_object(a.pairs.as_ref(), b.pairs.as_ref()),
+            (Datum::Set(a), Datum::Set(b)) => a.ptr_eq(b),
+            (Datum::Map(a), Datum::Map(b)) => a.ptr_eq(b),
             _ => false,
         }
     }
@@ -197,26 +183,6 @@ impl Ord for Datum {
 impl PartialOrd for Datum {
     fn partial_cmp(&self, other: &Datum) -> Option<Ordering> {
         Some(self.cmp(other))
-    }
-}
-
-impl Set {
-    pub fn as_slice(&self) -> &[Atom] {
-        self.atoms.as_deref().unwrap_or(&[])
-    }
-}
-
-impl Map {
-    pub fn as_slice(&self) -> &[(Atom, Atom)] {
-        self.pairs.as_deref().unwrap_or(&[])
-    }
-}
-
-fn same_object<T>(a: Option<&Arc<[T]>>, b: Option<&Arc<[T]>>) -> bool {
-    match (a, b) {
-        (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-        (None, None) => true,
-        _ => false,
     }
 }
 

@@ -11,7 +11,7 @@ pub fn write(datum: &Datum, out: &mut Vec<u8>) {
         Datum::One(atom) => write_atom(atom, out),
         Datum::Set(set) => {
             out.extend_from_slice(b"[\"set\",[");
-            for (at, atom) in set.as_slice().iter().enumerate() {
+            for (at, atom) in set.iter().enumerate() {
                 if at > 0 {
                     out.push(b',');
                 }
@@ -21,7 +21,7 @@ pub fn write(datum: &Datum, out: &mut Vec<u8>) {
         }
         Datum::Map(map) => {
             out.extend_from_slice(b"[\"map\",[");
-            for (at, (key, value)) in map.as_slice().iter().enumerate() {
+            for (at, (key, value)) in map.iter().enumerate() {
                 out.extend_from_slice(if at > 0 { b",[" } else { b"[" });
                 write_atom(key, out);
                 out.push(b',');

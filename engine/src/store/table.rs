@@ -3,7 +3,7 @@
 use super::index::Index;
 use super::row::Row;
 use super::tree::{self, Tree};
-use crate::datum::{Atom, Datum};
+use crate::datum::{Atom, Datum, merge};
 use crate::ids::{ColumnIdx, CommitSeq, RowSlot};
 use crate::schema::TableSchema;
 use parking_lot::RwLock;
@@ -206,39 +206,14 @@ impl Over {
     /// atom may come more than once, and may be the value of another pair of `old`.
     pub fn gained(self, old: Option<&Datum>, new: Option<&Datum>, each: &mut dyn FnMut(&Atom)) {
         let Some(new) = new else { return };
+        let old = old.unwrap_or(if new.is_map() {
+            &Datum::EMPTY_MAP
+        } else {
+            &Datum::EMPTY_SET
+        });
         match self {
-            Over::Values => {
-                let old = old.map_or(&[][..], Datum::pairs);
-                gained_of(old, new.pairs(), |pair| &pair.0, &mut |pair| each(&pair.1));
-            }
-            Over::Keys if new.pairs().is_empty() => {
-                let old = old.map_or(&[][..], Datum::atoms);
-                gained_of(old, new.atoms(), |atom| atom, each);
-            }
-            Over::Keys => {
-                let old = old.map_or(&[][..], Datum::pairs);
-                let mut at = 0;
-                for (key, _) in new.pairs() {
-                    at += old[at..].iter().take_while(|(known, _)| known < key).count();
-                    if old.get(at).is_none_or(|(known, _)| known != key) {
-                        each(key);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Calls `each` for the items of `new` that are not in `old`; both ascend by `key`.
-fn gained_of<T: PartialEq>(old: &[T], new: &[T], key: fn(&T) -> &Atom, each: &mut dyn FnMut(&T)) {
-    let mut at = 0;
-    for item in new {
-        at += old[at..]
-            .iter()
-            .take_while(|known| key(known) < key(item))
-            .count();
-        if old.get(at) != Some(item) {
-            each(item);
+            Over::Keys => merge::gained_keys(old, new, each),
+            Over::Values => merge::gained_values(old, new, each),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `ovsdb-tool` and `ovsdb-client` beside the packaged ones: the same arguments on the same file or server give the
 //! same output and the same exit status, so that scripts which read them go on working.
 
+mod exact;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

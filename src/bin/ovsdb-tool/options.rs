@@ -32,16 +32,16 @@ pub struct Options {
     #[arg(long, value_name = "MS", value_parser = election_timer)]
     pub election_timer: Option<u32>,
 
+    #[command(flatten)]
+    pub log: LogOptions,
+
     /// List the options, for scripts
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Other options")]
     option: bool,
 
     /// Print version information
-    #[arg(short = 'V', long, action = ArgAction::Version)]
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Other options")]
     version: (),
-
-    #[command(flatten)]
-    pub log: LogOptions,
 
     #[command(subcommand)]
     pub command: Command,

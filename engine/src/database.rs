@@ -6,6 +6,7 @@
 
 use crate::ids::CommitSeq;
 use crate::inbox::Inbox;
+use crate::monitor::Fragments;
 use crate::schema::Schema;
 use crate::sequencer::Event;
 use crate::store::{ChangeSet, History, View};
@@ -23,6 +24,8 @@ pub struct Database {
     pub is_reserved: bool,
     /// The way to the sequencer.
     pub inbox: Inbox<Event>,
+    /// Text of the database's rows for first replies to monitors.
+    pub fragments: Arc<Fragments>,
     published: ArcSwap<View>,
     history: History,
 }
@@ -37,6 +40,7 @@ impl Database {
             is_reserved: schema.name.starts_with('_'),
             schema_json,
             inbox,
+            fragments: Arc::default(),
             history: History::new(view.seq(), view.txn_id(), history_bytes_max),
             published: ArcSwap::from_pointee(view),
             schema,

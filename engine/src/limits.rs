@@ -44,6 +44,7 @@ pub const SNAPSHOT_CHUNK_BYTES: usize = 256 * 1024;
 /// Pieces of a part's notification for which memory is kept until the next one; what a larger commit has
 /// needed is given back, since there are as many parts as conditions.
 pub const PENDING_KEPT_MAX: usize = 16;
+
 /// Groups handed to the log at once: one under way to the disk and one ready to follow it. More would only
 /// make a rejection longer to undo.
 pub const GROUPS_IN_FLIGHT_MAX: usize = 2;
@@ -84,3 +85,17 @@ pub const DATUM_CHUNK_ELEMENTS_MIN: usize = 128;
 
 const _: () = assert!(DATUM_CHUNK_ELEMENTS_MIN * 2 < DATUM_CHUNK_ELEMENTS_MAX);
 const _: () = assert!(DATUM_CHUNK_ELEMENTS_MAX <= DATUM_FLAT_ELEMENTS_MAX);
+
+/// Rows from which a table is dumped from fragments; below, they would take longer to find than to write.
+pub const FRAGMENT_ROWS_MIN: usize = 64;
+
+/// Bytes of fragments that are kept for any database: small ones fit as a whole, in several shapes.
+pub const FRAGMENT_BYTES_MIN: usize = 64 << 20;
+
+/// Bytes of fragments that are kept for each row of a larger database, about half of what the row takes
+/// itself. Beyond, rows are written anew for each dump.
+pub const FRAGMENT_BYTES_PER_ROW: usize = 256;
+
+/// Shapes for which fragments are kept. Clients of OVN have three or four for each table; a client that
+/// makes up new ones must not make the list of them long.
+pub const FRAGMENT_SHAPES_MAX: usize = 1024;

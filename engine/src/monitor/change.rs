@@ -58,8 +58,11 @@ impl Monitors {
             return;
         }
         let monitor = self.monitor(id);
-        let mut body = Vec::new();
-        let mut updates = TableUpdates::begin(&mut body);
+        let mut message = Gather::default();
+        self.heads
+            .get(monitor.head)
+            .write(view.txn_id(), message.copied());
+        let mut updates = TableUpdates::begin(self, &mut message);
         let parts = self.specs.parts_of(old).zip(self.specs.parts_of(new));
         for ((old_part, old), (new_part, new)) in parts {
             if old_part != new_part {
@@ -69,11 +72,6 @@ impl Monitors {
         if !updates.end() {
             return;
         }
-        let mut message = Gather::default();
-        self.heads
-            .get(monitor.head)
-            .write(view.txn_id(), message.copied());
-        message.share(body.into());
         message.copy(TAIL);
         sink.notify(monitor.session, &message.finish());
     }
@@ -95,8 +93,8 @@ impl Monitors {
             conditions.holds(old, row),
             conditions.holds(new, row),
         ) {
-            (false, true) => updates.row(self, shape, Outcome::Insert, None, Some(row)),
-            (true, false) => updates.row(self, shape, Outcome::Delete, Some(row), None),
+            (false, true) => updates.row(shape, Outcome::Insert, None, Some(row)),
+            (true, false) => updates.row(shape, Outcome::Delete, Some(row), None),
             _ => {}
         });
     }

@@ -1,6 +1,6 @@
 //! Joins pieces of a message: small ones are copied together, large ones shared.
 
-use crate::limits::GATHER_BYTES_MIN;
+use crate::limits::{GATHER_BYTES_MIN, SLICE_CHUNK_BYTES};
 use bytes::Bytes;
 
 /// A gather list under construction.
@@ -16,9 +16,16 @@ impl Gather {
         self.copied.extend_from_slice(text);
     }
 
-    /// The buffer that copied text goes to.
+    /// The buffer that copied text goes to, from the last shared piece on.
     pub(super) fn copied(&mut self) -> &mut Vec<u8> {
         &mut self.copied
+    }
+
+    /// Closes the segment of copied text once it is long, so that long messages are not moved as they grow.
+    pub(super) fn settle(&mut self) {
+        if self.copied.len() >= SLICE_CHUNK_BYTES {
+            self.flush();
+        }
     }
 
     /// Appends a piece that others hold too.

@@ -1,69 +1,76 @@
 //! What a new monitor is told at once: the table's contents, or what changed since it was last here.
 
 use super::conditions::Candidates;
+use super::gather::Gather;
 use super::row_update;
 use super::shape::{Outcome, Shape};
-use super::spec::{PartId, SpecId};
+use super::spec::SpecId;
 use super::{Monitors, Version};
 use crate::datum::uuid_text;
 use crate::ids::TableId;
+use crate::limits::FRAGMENT_ROWS_MIN;
 use crate::store::{History, NetChanges, Row, TableView, View};
+use bytes::Bytes;
 use uuid::Uuid;
 
-/// Appends the `<table-updates>` object that grows row by row.
-pub(super) struct TableUpdates<'o> {
-    out: &'o mut Vec<u8>,
-    /// Length of `out` before the object.
-    start: usize,
+/// The `<table-updates>` object of one monitor, gathered row by row.
+pub(super) struct TableUpdates<'m> {
+    monitors: &'m Monitors,
+    gather: &'m mut Gather,
     /// The table of the last row, whose object is open.
     open: Option<TableId>,
 }
 
-impl<'o> TableUpdates<'o> {
-    pub(super) fn begin(out: &'o mut Vec<u8>) -> TableUpdates<'o> {
-        let start = out.len();
-        out.push(b'{');
+impl<'m> TableUpdates<'m> {
+    pub(super) fn begin(monitors: &'m Monitors, gather: &'m mut Gather) -> TableUpdates<'m> {
+        gather.copy(b"{");
         TableUpdates {
-            out,
-            start,
+            monitors,
+            gather,
             open: None,
         }
     }
 
     /// Appends the update of a row; rows of one table come one after another.
-    pub(super) fn row(
-        &mut self,
-        monitors: &Monitors,
-        shape: &Shape,
-        outcome: Outcome,
-        old: Option<&Row>,
-        new: Option<&Row>,
-    ) {
-        let table = shape.table;
-        let schema = monitors.schema.table(table);
-        if self.open == Some(table) {
-            row_update::write(self.out, b",", shape, schema, outcome, old, new);
+    pub(super) fn row(&mut self, shape: &Shape, outcome: Outcome, old: Option<&Row>, new: Option<&Row>) {
+        let schema = self.monitors.schema.table(shape.table);
+        let out = self.gather.copied();
+        let before = out.len();
+        let mut lead: &[u8] = b",";
+        if self.open != Some(shape.table) {
+            if self.open.is_some() {
+                out.extend_from_slice(b"},");
+            }
+            lead = &self.monitors.openings[shape.table.at()];
+        }
+        if row_update::write(out, lead, shape, schema, outcome, old, new) {
+            self.open = Some(shape.table);
+        } else {
+            out.truncate(before);
+        }
+        self.gather.settle();
+    }
+
+    /// Appends rows of a table that others share; their text, if any, begins with a comma.
+    fn rows(&mut self, table: TableId, text: Bytes) {
+        if text.is_empty() {
             return;
         }
-        let before = self.out.len();
+        if self.open == Some(table) {
+            self.gather.share(text);
+            return;
+        }
         if self.open.is_some() {
-            self.out.extend_from_slice(b"},");
+            self.gather.copy(b"},");
         }
-        let opening = &monitors.openings[table.at()];
-        if row_update::write(self.out, opening, shape, schema, outcome, old, new) {
-            self.open = Some(table);
-        } else {
-            self.out.truncate(before);
-        }
+        self.gather.copy(&self.monitors.openings[table.at()]);
+        self.gather.share(text.slice(1..));
+        self.open = Some(table);
     }
 
     /// Closes the object; false if it is empty.
     pub(super) fn end(self) -> bool {
-        if self.open.is_some() {
-            self.out.push(b'}');
-        }
-        self.out.push(b'}');
-        debug_assert!(self.out.len() > self.start);
+        self.gather.copy(if self.open.is_some() { b"}}" } else { b"}" });
         self.open.is_some()
     }
 }
@@ -77,7 +84,7 @@ impl Monitors {
         last_id: Option<Uuid>,
         view: &View,
         history: &History,
-        out: &mut Vec<u8>,
+        out: &mut Gather,
     ) {
         if version != Version::V3 {
             self.write_contents(spec, view, out);
@@ -86,22 +93,22 @@ impl Monitors {
         let missed = last_id
             .filter(|id| !id.is_nil())
             .and_then(|id| missed_since(id, view, history));
-        out.extend_from_slice(match missed {
+        out.copy(match missed {
             Some(_) => b"[true,\"".as_slice(),
             None => b"[false,\"",
         });
-        uuid_text::write(&view.txn_id(), out);
-        out.extend_from_slice(b"\",");
+        uuid_text::write(&view.txn_id(), out.copied());
+        out.copy(b"\",");
         match missed {
             Some(changes) => self.write_changes(spec, &changes, out),
             None => self.write_contents(spec, view, out),
         }
-        out.push(b']');
+        out.copy(b"]");
     }
 
     /// Appends all rows that the spec shows of the view.
-    fn write_contents(&self, spec: SpecId, view: &View, out: &mut Vec<u8>) {
-        let mut updates = TableUpdates::begin(out);
+    fn write_contents(&self, spec: SpecId, view: &View, out: &mut Gather) {
+        let mut updates = TableUpdates::begin(self, out);
         for (_, part) in self.specs.parts_of(spec) {
             let shape = self.specs.shape(part.shape);
             if !shape.select.has(Outcome::Initial) {
@@ -109,28 +116,61 @@ impl Monitors {
             }
             let table = view.table(part.table);
             let conditions = self.specs.conditions(part.table);
+            if conditions.is_always(part.condition) && table.len() >= FRAGMENT_ROWS_MIN {
+                self.write_table(shape, table, view.rows_count(), &mut updates);
+                continue;
+            }
             let candidates = conditions.candidates(part.condition, table);
             each_row(table, candidates, &mut |row| {
                 if conditions.holds(part.condition, row) {
-                    updates.row(self, shape, Outcome::Initial, None, Some(row));
+                    updates.row(shape, Outcome::Initial, None, Some(row));
                 }
             });
         }
         updates.end();
     }
 
+    /// Appends all rows of a table from fragments.
+    fn write_table(
+        &self,
+        shape: &Shape,
+        table: &TableView,
+        rows_count: usize,
+        updates: &mut TableUpdates<'_>,
+    ) {
+        let schema = self.schema.table(shape.table);
+        let number = self.fragments.shape_number(shape);
+        let mut scratch = Vec::new();
+        for block in table.blocks() {
+            let write = |out: &mut Vec<u8>| {
+                for row in block.rows() {
+                    row_update::write(out, b",", shape, schema, Outcome::Initial, None, Some(row));
+                }
+            };
+            let text = match number {
+                Some(number) => self
+                    .fragments
+                    .of_block(block, number, rows_count, &mut scratch, write),
+                None => {
+                    let mut text = Vec::new();
+                    write(&mut text);
+                    text.into()
+                }
+            };
+            updates.rows(shape.table, text);
+        }
+    }
+
     /// Appends what the changes mean to the spec.
-    fn write_changes(&self, spec: SpecId, changes: &NetChanges, out: &mut Vec<u8>) {
-        let mut updates = TableUpdates::begin(out);
-        let parts: Vec<PartId> = self.specs.spec(spec).parts.to_vec();
-        for part_id in parts {
-            let part = self.specs.part(part_id);
+    fn write_changes(&self, spec: SpecId, changes: &NetChanges, out: &mut Gather) {
+        let mut updates = TableUpdates::begin(self, out);
+        for (_, part) in self.specs.parts_of(spec) {
             let shape = self.specs.shape(part.shape);
             for change in changes.of_table(part.table) {
                 let (old, new) = (change.old.as_ref(), change.new.as_ref());
                 let holds = |row: &Row| self.specs.conditions(part.table).holds(part.condition, row);
                 if let Some(outcome) = Outcome::of(old.is_some_and(holds), new.is_some_and(holds)) {
-                    updates.row(self, shape, outcome, old, new);
+                    updates.row(shape, outcome, old, new);
                 }
             }
         }

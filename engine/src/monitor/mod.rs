@@ -25,6 +25,7 @@ mod bodies;
 mod change;
 mod clause;
 mod conditions;
+mod fragments;
 mod gather;
 mod heads;
 mod initial;
@@ -39,11 +40,14 @@ mod spec;
 #[cfg(test)]
 mod tests;
 
+pub use fragments::Fragments;
+
 use crate::error::Result;
 use crate::ids::SessionId;
 use crate::schema::Schema;
 use crate::store::{History, View};
 use bytes::Bytes;
+use gather::Gather;
 use hashbrown::HashMap;
 use heads::{HeadId, Heads};
 use ovsdb_wire::value::Object;
@@ -85,6 +89,7 @@ pub struct Monitors {
     openings: Vec<Box<[u8]>>,
     specs: Specs,
     heads: Heads,
+    fragments: Arc<Fragments>,
     monitors: Slab<Monitor>,
     /// The latest monitor of each session; the others are chained to it.
     sessions: HashMap<SessionId, MonitorId, foldhash::fast::RandomState>,
@@ -127,7 +132,8 @@ pub struct Usage {
 }
 
 impl Monitors {
-    pub fn new(schema: Arc<Schema>) -> Monitors {
+    /// No monitors yet. `fragments` are those of the database, shared with its other workers.
+    pub fn new(schema: Arc<Schema>, fragments: Arc<Fragments>) -> Monitors {
         let openings = schema.tables.iter().map(|table| {
             let mut text = Vec::new();
             write::string(&mut text, &table.name);
@@ -139,6 +145,7 @@ impl Monitors {
             specs: Specs::new(schema.tables.len()),
             schema,
             heads: Heads::default(),
+            fragments,
             monitors: Slab::new(),
             sessions: HashMap::default(),
             awake_count: 0,
@@ -164,11 +171,11 @@ impl Monitors {
         last_id: Option<Uuid>,
         view: &View,
         history: &History,
-        out: &mut Vec<u8>,
-    ) -> Result<MonitorId> {
+    ) -> Result<(MonitorId, Vec<Bytes>)> {
         let wanted = request::parse(&self.schema, version.notation(), requests)?;
         let spec = self.specs.acquire(&wanted);
-        self.write_first_reply(spec, version, last_id, view, history, out);
+        let mut result = Gather::default();
+        self.write_first_reply(spec, version, last_id, view, history, &mut result);
         let monitor = Monitor {
             session,
             spec,
@@ -186,7 +193,7 @@ impl Monitors {
         self.sessions.insert(session, id);
         self.awake_count += 1;
         self.attach(id, spec);
-        Ok(id)
+        Ok((id, result.finish()))
     }
 
     /// Removes a monitor.
@@ -225,7 +232,7 @@ impl Monitors {
             .iter()
             .map(|(_, monitor)| (monitor.session, self.heads.get(monitor.head).monid.clone()))
             .collect();
-        *self = Monitors::new(Arc::clone(&self.schema));
+        *self = Monitors::new(Arc::clone(&self.schema), Arc::clone(&self.fragments));
         canceled
     }
 

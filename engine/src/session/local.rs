@@ -32,7 +32,7 @@ struct Base {
 impl Local {
     pub(super) fn new(database: Arc<Database>) -> Local {
         let seen = database.view();
-        let monitors = Monitors::new(Arc::clone(&database.schema));
+        let monitors = Monitors::new(Arc::clone(&database.schema), Arc::clone(&database.fragments));
         Local {
             database,
             seen,

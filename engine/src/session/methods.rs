@@ -12,6 +12,7 @@ use crate::monitor::Version;
 use crate::sequencer::{Event, Submission, Ticket};
 use crate::session::local::ToMachine;
 use crate::txn::Program;
+use bytes::Bytes;
 use ovsdb_wire::request::{
     self, Lock, LockMethod, Monitor, MonitorCondChange, MonitorVersion, Request, RequestError,
 };
@@ -35,6 +36,8 @@ struct Call<'a> {
 enum Answer<'a> {
     /// Ready JSON.
     Result(Vec<u8>),
+    /// Ready JSON in segments that others share.
+    Gathered(Vec<Bytes>),
     Refused(RequestError<'a>),
     Failed(Box<OvsdbError>),
     /// Nothing yet: the answer comes by another way.
@@ -87,6 +90,10 @@ impl Sessions {
         let message = match answer {
             Answer::Later => return Flow::Continue,
             Answer::Result(result) => reply::result(&call.id, &result),
+            Answer::Gathered(result) => {
+                self.push_segments(session, reply::gathered_result(&call.id, result), machine);
+                return Flow::Continue;
+            }
             Answer::Failed(error) => reply::error(&call.id, &error),
             Answer::Refused(error) => {
                 let mut text = Vec::new();
@@ -275,7 +282,6 @@ impl Sessions {
         }
         let mut id = Vec::new();
         write::value(&mut id, &arguments.id);
-        let mut result = Vec::new();
         let added = local.monitors.add(
             call.session,
             version_of(monitor.version),
@@ -284,9 +290,8 @@ impl Sessions {
             last_id.as_ref().ok().copied().flatten(),
             &local.seen,
             local.database.history(),
-            &mut result,
         );
-        if let (Ok(monitor), Err(_)) = (&added, &last_id) {
+        if let (Ok((monitor, _)), Err(_)) = (&added, &last_id) {
             local.monitors.cancel(*monitor);
         }
         if session.is_lagging {
@@ -296,9 +301,9 @@ impl Sessions {
         match (added, last_id) {
             (Err(error), _) => Answer::Failed(error),
             (Ok(_), Err(error)) => Answer::Refused(error),
-            (Ok(monitor), Ok(_)) => {
+            (Ok((monitor, result)), Ok(_)) => {
                 session.monitors.insert(key, (local.database.epoch, monitor));
-                Answer::Result(result)
+                Answer::Gathered(result)
             }
         }
     }

@@ -281,15 +281,26 @@ impl Sessions {
         self.resume_if_ready(id, machine);
     }
 
-    /// The one place where replies leave: whatever the session has missed goes first.
     fn push_reply(&mut self, id: SessionId, message: Vec<u8>, machine: &mut dyn Machine) {
+        self.push_segments(id, [Bytes::from(message)], machine);
+    }
+
+    /// The one place where replies leave: whatever the session has missed goes first.
+    fn push_segments(
+        &mut self,
+        id: SessionId,
+        segments: impl IntoIterator<Item = Bytes>,
+        machine: &mut dyn Machine,
+    ) {
         if self.sessions.get(&id).is_some_and(|session| session.is_lagging) {
             for local in &mut self.locals {
                 local.catch_up(id, machine);
                 local.lag(id);
             }
         }
-        send(machine, id, message);
+        for segment in segments {
+            send(machine, id, segment);
+        }
     }
 
     fn resume_if_ready(&mut self, id: SessionId, machine: &mut dyn Machine) {
@@ -364,12 +375,13 @@ fn has_seen(locals: &[Local], epoch: u64, seq: CommitSeq) -> bool {
         .all(|local| local.database.epoch != epoch || local.seen.seq() >= seq)
 }
 
-/// Small messages are copied into the session's buffer, large ones are handed over.
-fn send(machine: &mut dyn Machine, session: SessionId, message: Vec<u8>) {
+/// Small texts are copied into the session's buffer, large ones are handed over.
+fn send(machine: &mut dyn Machine, session: SessionId, text: impl Into<Bytes>) {
+    let text = text.into();
     const SMALL: usize = 4096;
-    if message.len() <= SMALL {
-        machine.send_copy(session, &message);
+    if text.len() <= SMALL {
+        machine.send_copy(session, &text);
     } else {
-        machine.send(session, Bytes::from(message));
+        machine.send(session, text);
     }
 }

@@ -1,7 +1,9 @@
 //! JSON-RPC messages that the server sends (RFC 7047 §4), each complete in one buffer.
 
 use crate::error::OvsdbError;
+use bytes::Bytes;
 use ovsdb_wire::write;
+use std::iter;
 
 /// `{"id":ID,"result":RESULT,"error":null}` with ready JSON for both.
 pub(super) fn result(id: &[u8], result: &[u8]) -> Vec<u8> {
@@ -12,6 +14,13 @@ pub(super) fn result(id: &[u8], result: &[u8]) -> Vec<u8> {
     out.extend_from_slice(result);
     out.extend_from_slice(b",\"error\":null}");
     out
+}
+
+/// [`result`] with ready JSON for the result in segments.
+pub(super) fn gathered_result(id: &[u8], result: Vec<Bytes>) -> impl Iterator<Item = Bytes> {
+    let head = [b"{\"id\":", id, b",\"result\":"].concat();
+    let tail = Bytes::from_static(b",\"error\":null}");
+    iter::once(head.into()).chain(result).chain(iter::once(tail))
 }
 
 /// `{"id":ID,"error":ERROR}`; upstream leaves the result out.

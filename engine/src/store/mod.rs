@@ -26,7 +26,7 @@ mod view;
 pub use change::{ChangeSet, NetChanges, RowChange, TableChanges};
 pub use history::History;
 pub use row::Row;
-pub use table::{Over, TableView};
+pub use table::{Over, RowBlock, RowBlockId, TableView};
 pub use view::View;
 
 use crate::datum::{Atom, Datum};

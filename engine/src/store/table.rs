@@ -5,10 +5,11 @@ use super::row::Row;
 use super::tree::{self, Tree};
 use crate::datum::{Atom, Datum, merge};
 use crate::ids::{ColumnIdx, CommitSeq, RowSlot};
+use crate::limits::TREE_FANOUT;
 use crate::schema::TableSchema;
 use parking_lot::RwLock;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 use uuid::Uuid;
 
 /// A table inside a view or inside the working version. Cloning shares everything.
@@ -114,6 +115,11 @@ impl TableView {
         rows.map(|(slot, row)| (RowSlot(slot), row))
     }
 
+    /// The rows in order of slot, in blocks that other versions of the table may share.
+    pub fn blocks(&self) -> impl Iterator<Item = RowBlock<'_>> {
+        self.rows.leaves().map(RowBlock)
+    }
+
     /// Calls `found` for every row whose `column` contains `atom` as an element or key.
     ///
     /// Returns false, without a call, when no index serves the column in this version; the caller scans,
@@ -188,6 +194,39 @@ impl TableView {
         hot.iter()
             .find(|hot| hot.column == column && hot.over == over && hot.valid_from <= self.as_of)
             .cloned()
+    }
+}
+
+/// Some rows of a table with neighbouring slots, the same in all versions in which none of them changed.
+#[derive(Clone, Copy, Debug)]
+pub struct RowBlock<'v>(&'v tree::Leaf<Row>);
+
+/// Reserves the identity of a [`RowBlock`] without keeping its rows.
+#[derive(Debug)]
+pub struct RowBlockId(Weak<[Option<Row>; TREE_FANOUT]>);
+
+impl<'v> RowBlock<'v> {
+    pub fn rows(self) -> impl Iterator<Item = &'v Row> {
+        self.0.iter().flatten()
+    }
+
+    /// A number that no other block has while this one or its id is alive.
+    pub fn address(self) -> usize {
+        Arc::as_ptr(self.0).addr()
+    }
+
+    pub fn id(self) -> RowBlockId {
+        RowBlockId(Arc::downgrade(self.0))
+    }
+}
+
+impl RowBlockId {
+    /// True while some version of the table has the block.
+    ///
+    /// Its rows stay the same as long as that is so: a block that is not shared any more, and so could be
+    /// changed in place, moves to another address then, because this reference to it exists.
+    pub fn is_alive(&self) -> bool {
+        self.0.strong_count() > 0
     }
 }
 

@@ -26,9 +26,12 @@ pub struct Tree<T> {
     height: u32,
 }
 
+/// 32 slots. Never changed while it is shared.
+pub type Leaf<T> = Arc<[Option<T>; TREE_FANOUT]>;
+
 #[derive(Clone, Debug)]
 enum Node<T> {
-    Leaf(Arc<[Option<T>; TREE_FANOUT]>),
+    Leaf(Leaf<T>),
     Inner(Arc<[Option<Node<T>>; TREE_FANOUT]>),
 }
 
@@ -76,6 +79,23 @@ impl<T: Clone> Tree<T> {
             leaf: None,
             next: u64::from(first),
         }
+    }
+
+    /// The leaves in order of slot; those that two trees share are the same `Arc`.
+    pub fn leaves(&self) -> impl Iterator<Item = &Leaf<T>> {
+        let mut next = 0u64;
+        std::iter::from_fn(move || {
+            loop {
+                let slot = u32::try_from(next).ok().filter(|slot| self.covers(*slot))?;
+                match self.leaf_of(slot) {
+                    LeafAt::Leaf(leaf) => {
+                        next += TREE_FANOUT as u64;
+                        return Some(leaf);
+                    }
+                    LeafAt::Hole { span } => next = (next / span + 1) * span,
+                }
+            }
+        })
     }
 
     /// Calls `found(slot, old, new)` for every slot at which the two trees hold different items.
@@ -131,7 +151,7 @@ impl<T: Clone> Tree<T> {
 }
 
 enum LeafAt<'t, T> {
-    Leaf(&'t [Option<T>; TREE_FANOUT]),
+    Leaf(&'t Leaf<T>),
     Hole { span: u64 },
 }
 

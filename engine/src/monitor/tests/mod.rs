@@ -58,7 +58,7 @@ impl World {
         let view = store.view();
         World {
             history: History::new(CommitSeq(0), store.txn_id(), 1 << 20),
-            monitors: Monitors::new(Arc::clone(&schema)),
+            monitors: Monitors::new(Arc::clone(&schema), Arc::default()),
             sent: Sent::default(),
             schema,
             store,
@@ -130,8 +130,20 @@ impl World {
         requests: &str,
         last_id: Option<Uuid>,
     ) -> Result<(MonitorId, String)> {
-        let mut out = b"kept".to_vec();
-        let added = with_object(requests, |requests| {
+        let (id, segments) = self.add_segments(session, version, monid, requests, last_id)?;
+        Ok((id, String::from_utf8(segments.concat()).unwrap()))
+    }
+
+    /// The reply's result as it was gathered.
+    fn add_segments(
+        &mut self,
+        session: u64,
+        version: Version,
+        monid: &str,
+        requests: &str,
+        last_id: Option<Uuid>,
+    ) -> Result<(MonitorId, Vec<Bytes>)> {
+        with_object(requests, |requests| {
             self.monitors.add(
                 SessionId(session),
                 version,
@@ -140,15 +152,8 @@ impl World {
                 last_id,
                 &self.view,
                 &self.history,
-                &mut out,
             )
-        });
-        let out = String::from_utf8(out).unwrap();
-        let reply = out.strip_prefix("kept").unwrap();
-        if added.is_err() {
-            assert_eq!(reply, "");
-        }
-        Ok((added?, reply.to_owned()))
+        })
     }
 
     fn change(&mut self, id: MonitorId, monid: &str, requests: &str) -> Result<()> {
@@ -195,7 +200,7 @@ fn error_text(error: &OvsdbError) -> String {
     String::from_utf8(out).unwrap()
 }
 
-fn schema() -> Schema {
+pub(super) fn schema() -> Schema {
     use AtomicType::{Integer, Real, String, Uuid};
     let port = [
         ("limit", column_type(Integer, None, 0, 1)),

@@ -188,3 +188,35 @@ fn sessions_that_catch_up_together_share_what_is_made() {
         );
     }
 }
+
+#[test]
+fn dumps_share_all_but_the_blocks_that_changed() {
+    let mut world = World::new();
+    let long = format!("\"{}\"", "x".repeat(500));
+    for row in 1..=320 {
+        world.commit(&[(PORT, row, Some(&[("name", &long)]))]);
+    }
+    let dump = |world: &mut World, session: u64, last: bool| {
+        let requests = if last {
+            r#"{"Site":{},"Port":{"columns":["name"],"where":[true]}}"#
+        } else {
+            r#"{"Port":[{"columns":["name"]}]}"#
+        };
+        let segments = world
+            .add_segments(session, Version::V2, "1", requests, None)
+            .unwrap()
+            .1;
+        let text = String::from_utf8(segments.concat()).unwrap();
+        assert_eq!(text.matches("initial").count(), 320);
+        segments
+    };
+    let first = dump(&mut world, 1, false);
+    let second = dump(&mut world, 2, true);
+    assert!(are_shared(&first[1..10], &second[1..10]));
+    world.publish(&[(PORT, 100, Some(&[("name", "\"y\"")]))]);
+    let third = dump(&mut world, 3, false);
+    let is_same = |segment: usize| third[segment].as_ptr() == first[segment].as_ptr();
+    let same_count = (1..third.len() - 1).filter(|segment| is_same(*segment)).count();
+    assert_eq!((first.len(), third.len(), same_count), (12, 12, 9));
+    assert!(String::from_utf8(third.concat()).unwrap().contains("\"y\""));
+}

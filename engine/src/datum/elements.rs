@@ -18,17 +18,31 @@ use std::sync::Arc;
 pub trait Element: Clone + Eq + Hash {
     /// What elements are ordered by and distinct in.
     fn key(&self) -> &Atom;
+
+    /// Bytes of memory outside of the element itself.
+    fn heap_bytes(&self) -> usize;
 }
 
 impl Element for Atom {
     fn key(&self) -> &Atom {
         self
     }
+
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Atom::String(text) => text.heap_bytes(),
+            _ => 0,
+        }
+    }
 }
 
 impl Element for (Atom, Atom) {
     fn key(&self) -> &Atom {
         &self.0
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.0.heap_bytes() + self.1.heap_bytes()
     }
 }
 
@@ -187,6 +201,28 @@ impl<'a, E: Element> Slices<'a, E> {
         self.iter().next()
     }
 
+    /// Bytes of the objects that hold the elements, but for those that also hold elements of `base`.
+    pub(super) fn heap_bytes_beside(&self, base: Slices<'_, E>) -> usize {
+        if !self.flat.is_empty() {
+            return if std::ptr::eq(self.flat, base.flat) {
+                0
+            } else {
+                slice_bytes(self.flat)
+            };
+        }
+        if std::ptr::eq(self.chunks, base.chunks) {
+            return 0;
+        }
+        let is_shared = |chunk: &Arc<[E]>| {
+            let begun = base
+                .chunks
+                .partition_point(|other| other[0].key() <= chunk[0].key());
+            begun > 0 && Arc::ptr_eq(chunk, &base.chunks[begun - 1])
+        };
+        let own = self.chunks.iter().filter(|chunk| !is_shared(chunk));
+        size_of_val(self.chunks) + own.map(|chunk| slice_bytes(chunk)).sum::<usize>()
+    }
+
     /// The element with this key.
     pub fn get(&self, key: &Atom) -> Option<&'a E> {
         let slice = if self.chunks.is_empty() {
@@ -236,6 +272,11 @@ impl<'a, E> Iterator for Iter<'a, E> {
 }
 
 impl<E> ExactSizeIterator for Iter<'_, E> {}
+
+/// Bytes of a shared slice, its two counters and what its elements hold.
+fn slice_bytes<E: Element>(slice: &[E]) -> usize {
+    2 * size_of::<usize>() + size_of_val(slice) + slice.iter().map(Element::heap_bytes).sum::<usize>()
+}
 
 /// Appends elements as chunks of about equal size, none larger than allowed.
 pub(super) fn push_chunks<E: Element>(list: &mut Vec<Arc<[E]>>, elements: Vec<E>) {

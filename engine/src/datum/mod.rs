@@ -156,6 +156,26 @@ impl Datum {
         }
     }
 
+    /// Bytes of memory outside of the datum itself.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Datum::One(atom) => atom.heap_bytes(),
+            Datum::Set(set) => set.slices().heap_bytes_beside(Slices::flat(&[])),
+            Datum::Map(map) => map.slices().heap_bytes_beside(Slices::flat(&[])),
+        }
+    }
+
+    /// Bytes of memory outside of the datum itself that keeping it beside its earlier version `base` costs:
+    /// what did not change is shared.
+    pub fn heap_bytes_beside(&self, base: &Datum) -> usize {
+        match self {
+            Datum::One(_) if self == base => 0,
+            Datum::One(atom) => atom.heap_bytes(),
+            Datum::Set(set) => set.slices().heap_bytes_beside(base.atoms()),
+            Datum::Map(map) => map.slices().heap_bytes_beside(base.pairs()),
+        }
+    }
+
     /// The uuid of a one-element uuid datum.
     pub fn as_uuid(&self) -> Option<uuid::Uuid> {
         match self {

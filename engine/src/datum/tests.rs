@@ -726,4 +726,9 @@ fn versions_of_a_large_map_are_right_and_share() {
         .filter(|(a, b)| std::sync::Arc::ptr_eq(a, b))
         .count();
     assert_eq!(shared, chunks(&large).len() - 1);
+    let (whole, beside) = (next.heap_bytes(), next.heap_bytes_beside(&large));
+    assert!(
+        whole > 5000 * 48 && beside * 5 < whole && large.heap_bytes_beside(&large) == 0,
+        "{whole} {beside}"
+    );
 }

@@ -49,12 +49,13 @@ impl ChangeSet {
 fn approx_bytes(tables: &[TableChanges]) -> usize {
     let rows = tables.iter().flat_map(|table| &table.rows);
     rows.map(|change| {
-        64 + change
-            .old
-            .iter()
-            .chain(&change.new)
-            .map(Row::approx_bytes)
-            .sum::<usize>()
+        let held = match (&change.old, &change.new) {
+            // The old version is the new one of an earlier change, or of the view that history begins with.
+            (Some(old), Some(new)) => new.approx_bytes_beside(old),
+            (Some(row), None) | (None, Some(row)) => row.approx_bytes(),
+            (None, None) => 0,
+        };
+        size_of::<RowChange>() + held
     })
     .sum()
 }

@@ -44,9 +44,18 @@ impl Row {
         Row::new(columns)
     }
 
-    /// Rough size in memory in bytes, for budgets; shared contents count in full.
+    /// Size in memory in bytes, for budgets, without what allocation adds.
     pub fn approx_bytes(&self) -> usize {
-        let atoms: usize = self.0.iter().map(Datum::len).sum();
-        size_of_val(&*self.0) + atoms * 40
+        size_of_val(&*self.0) + self.0.iter().map(Datum::heap_bytes).sum::<usize>()
+    }
+
+    /// Bytes of memory that keeping the row beside its earlier version `base` costs: what did not change is
+    /// shared.
+    pub fn approx_bytes_beside(&self, base: &Row) -> usize {
+        let columns = self.0.iter().zip(&*base.0);
+        size_of_val(&*self.0)
+            + columns
+                .map(|(datum, base)| datum.heap_bytes_beside(base))
+                .sum::<usize>()
     }
 }

@@ -245,11 +245,12 @@ impl Over {
     /// atom may come more than once, and may be the value of another pair of `old`.
     pub fn gained(self, old: Option<&Datum>, new: Option<&Datum>, each: &mut dyn FnMut(&Atom)) {
         let Some(new) = new else { return };
-        let old = old.unwrap_or(if new.is_map() {
-            &Datum::EMPTY_MAP
-        } else {
-            &Datum::EMPTY_SET
-        });
+        let Some(old) = old else {
+            return match self {
+                Over::Keys => new.keys().for_each(each),
+                Over::Values => new.values().for_each(each),
+            };
+        };
         match self {
             Over::Keys => merge::gained_keys(old, new, each),
             Over::Values => merge::gained_values(old, new, each),

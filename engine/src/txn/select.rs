@@ -7,7 +7,7 @@ use crate::condition::Condition;
 use crate::datum::{Datum, print};
 use crate::error::Result;
 use crate::ids::{ColumnIdx, TableId};
-use crate::schema::{Schema, TableSchema};
+use crate::schema::{Schema, TableSchema, parse_columns};
 use crate::store::{Row, TableView};
 use hashbrown::HashSet;
 use ovsdb_wire::operation;
@@ -38,7 +38,7 @@ impl Select {
             columns: columns::parse_or_all(shape.columns, table)?,
             sort: shape
                 .sort
-                .map_or(Ok(Vec::new()), |sort| columns::parse(&sort, table))?,
+                .map_or(Ok(Vec::new()), |sort| parse_columns(&sort, table))?,
         })
     }
 

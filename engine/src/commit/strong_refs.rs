@@ -4,6 +4,7 @@
 
 use super::references;
 use crate::error::{OvsdbError, Result, Tag};
+use crate::ids::TableId;
 use crate::schema::RefKind;
 use crate::store::{Row, Store};
 
@@ -62,12 +63,7 @@ fn dangling_reference(store: &Store) -> Box<OvsdbError> {
     unreachable!("a count that rose was raised by a touched row");
 }
 
-fn dangling_error(
-    store: &Store,
-    table: crate::ids::TableId,
-    row: &Row,
-    gained: &references::Gained,
-) -> Box<OvsdbError> {
+fn dangling_error(store: &Store, table: TableId, row: &Row, gained: &references::Gained) -> Box<OvsdbError> {
     let schema = store.schema();
     let source = schema.table(table);
     violation(format!(

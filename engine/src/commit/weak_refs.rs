@@ -1,7 +1,7 @@
 //! Pass 5: weak references to rows that do not exist are removed (RFC 7047 §3.2, `refType` `weak`).
 
 use super::references;
-use crate::datum::{Atom, Datum};
+use crate::datum::{Atom, Datum, merge};
 use crate::error::{OvsdbError, Result, Tag};
 use crate::ids::{ColumnIdx, RowSlot, TableId};
 use crate::schema::RefKind;
@@ -93,29 +93,25 @@ impl Dangling {
 
     /// `datum` without the elements, or the pairs, that hold a dangling reference.
     fn removed_from(&self, datum: &Datum) -> Datum {
-        let keys = sorted(&self.keys);
-        let values = sorted(&self.values);
-        let is_in = |uuids: &[Uuid], atom: &Atom| match atom {
-            Atom::Uuid(uuid) => uuids.binary_search(uuid).is_ok(),
-            _ => false,
-        };
-        if matches!(datum, Datum::Map(_)) {
-            let kept = datum
-                .pairs()
-                .iter()
-                .filter(|(key, value)| !is_in(&keys, key) && !is_in(&values, value));
-            Datum::map_from_sorted(kept.cloned().collect())
-        } else {
-            let kept = datum.atoms().iter().filter(|atom| !is_in(&keys, atom));
-            Datum::set_from_sorted(kept.cloned().collect())
+        // The keys to remove are few and known, so that what remains of a large datum is shared.
+        let datum = merge::subtract(datum, &uuid_set(&self.keys));
+        if self.values.is_empty() {
+            return datum;
         }
+        let values = uuid_set(&self.values);
+        let kept = datum
+            .pairs()
+            .iter()
+            .filter(|(_, value)| !values.contains_key(value));
+        Datum::map_from_sorted(kept.map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 }
 
-fn sorted(uuids: &[Uuid]) -> Vec<Uuid> {
-    let mut uuids = uuids.to_vec();
-    uuids.sort_unstable();
-    uuids
+fn uuid_set(uuids: &[Uuid]) -> Datum {
+    let mut atoms: Vec<Atom> = uuids.iter().map(|uuid| Atom::Uuid(*uuid)).collect();
+    atoms.sort_unstable();
+    atoms.dedup();
+    Datum::set_from_sorted(atoms)
 }
 
 struct Names<'n> {

@@ -409,6 +409,19 @@ fn weak_references_go_with_their_rows() {
             r#"[{"op":"select","table":"Root","where":[],"columns":["friends"]}]"#,
             r#"[{"rows":[{"friends":["uuid","@2"]}]}]"#,
         ),
+        // Pairs go when their key or their value dangles.
+        (
+            &[
+                ROOT_1,
+                ROOT_2,
+                r#"[{"op":"update","table":"Root","where":[["name","==","b"]],"row":{
+                    "titles":["map",[[["uuid","@1"],"one"],[["uuid","@2"],"two"]]],
+                    "named":["map",[["one",["uuid","@1"]],["again",["uuid","@1"]],["two",["uuid","@2"]],["never",["uuid","@7"]]]]}}]"#,
+                r#"[{"op":"delete","table":"Root","where":[["name","==","a"]]}]"#,
+            ],
+            r#"[{"op":"select","table":"Root","where":[],"columns":["titles","named"]}]"#,
+            r#"[{"rows":[{"titles":["map",[[["uuid","@2"],"two"]]],"named":["map",[["two",["uuid","@2"]]]]}]}]"#,
+        ),
     ]);
 }
 

@@ -27,6 +27,8 @@ pub(super) const SCHEMA: &str = r#"{"name":"D","version":"1.0.0","tables":{
     "children":{"type":{"key":{"type":"uuid","refTable":"Child"},"min":0,"max":"unlimited"}},
     "by_name":{"type":{"key":"string","value":{"type":"uuid","refTable":"Child"},"min":0,"max":"unlimited"}},
     "friends":{"type":{"key":{"type":"uuid","refTable":"Root","refType":"weak"},"min":0,"max":"unlimited"}},
+    "titles":{"type":{"key":{"type":"uuid","refTable":"Root","refType":"weak"},"value":"string","min":0,"max":"unlimited"}},
+    "named":{"type":{"key":"string","value":{"type":"uuid","refTable":"Root","refType":"weak"},"min":0,"max":"unlimited"}},
     "plain":{"type":{"key":"uuid","min":0,"max":"unlimited"}}}},
   "Child":{"columns":{
     "value":{"type":"integer"},

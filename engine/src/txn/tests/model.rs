@@ -217,10 +217,12 @@ impl Root {
             ("fixed", "0".to_owned()),
             ("friends", set(self.friends.iter().map(|id| uuid(*id)))),
             ("name", format!("\"{}\"", self.name)),
+            ("named", "[\"map\",[]]".to_owned()),
             ("numbers", set(self.numbers.iter().map(u64::to_string))),
             ("options", "[\"map\",[]]".to_owned()),
             ("plain", "[\"set\",[]]".to_owned()),
             ("reals", "[\"set\",[]]".to_owned()),
+            ("titles", "[\"map\",[]]".to_owned()),
             ("x", self.x.to_string()),
             ("y", self.y.to_string()),
         ]

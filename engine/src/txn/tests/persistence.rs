@@ -229,3 +229,30 @@ fn conversion_keeps_what_both_schemas_have() {
     let error = to(r#""name":{"type":"integer"}"#).unwrap_err();
     assert_eq!(error.details, "expected integer");
 }
+
+#[test]
+fn conversion_ends_with_the_commit_passes() {
+    let mut db = Db::new();
+    db.transact(
+        r#"[{"op":"insert","table":"Child","uuid-name":"c","row":{"value":3}},
+            {"op":"insert","table":"Root","row":{"name":"a","x":1,"y":1,"children":["named-uuid","c"]}},
+            {"op":"insert","table":"Root","row":{"name":"b","x":1,"y":2}}]"#,
+    );
+    let view = db.store.view();
+    let to = |tables: &str| {
+        let schema = parse_schema(&format!(
+            r#"{{"name":"D","version":"2.0.0","tables":{{{tables}}}}}"#
+        ));
+        convert(&view, schema, 1, Uuid::max(), &mut || uuid_number(99))
+    };
+    let child = r#""Child":{"columns":{"value":{"type":"integer"}}}"#;
+    // Nothing refers to the child any more.
+    let store = to(&format!(
+        r#"{child},"Root":{{"isRoot":true,"columns":{{"name":{{"type":"string"}}}}}}"#
+    ))
+    .unwrap();
+    let names = store.schema().table_ids().map(|id| store.table(id).len());
+    assert_eq!(names.collect::<Vec<_>>(), [0, 2]);
+    let error = to(r#""Root":{"indexes":[["x"]],"columns":{"x":{"type":"integer"}}}"#).unwrap_err();
+    assert!(error.details.contains("for index on column \"x\""), "{error}");
+}

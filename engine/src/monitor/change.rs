@@ -48,7 +48,7 @@ impl Monitors {
             self.heads.release(before);
             self.tell_difference(id, old_spec, new_spec, view, sink);
         }
-        self.specs.release_unused(old_spec);
+        self.release_spec(old_spec);
         outcome
     }
 

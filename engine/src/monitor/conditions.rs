@@ -270,6 +270,17 @@ impl Conditions {
         }
     }
 
+    /// The columns that the condition asks for, perhaps repeatedly.
+    pub(super) fn columns(&self, id: ConditionId) -> impl Iterator<Item = ColumnIdx> {
+        let clauses: &[ClauseId] = match &self.conditions[id.at()].rule {
+            Rule::Always => &[],
+            Rule::AnyOf(clauses) => clauses,
+        };
+        clauses
+            .iter()
+            .map(|clause| self.clauses[clause.at()].comparison.column)
+    }
+
     /// True if every row satisfies the condition.
     pub(super) fn is_always(&self, id: ConditionId) -> bool {
         self.always == Some(id)

@@ -1,4 +1,4 @@
-//! What a new monitor is told at once: the table's contents, or what changed since it was last here.
+//! What a new monitor is told at once: what its tables contain, or what changed since it was last here.
 
 use super::conditions::Candidates;
 use super::gather::Gather;
@@ -9,7 +9,7 @@ use super::{Monitors, Version};
 use crate::datum::uuid_text;
 use crate::ids::TableId;
 use crate::limits::FRAGMENT_ROWS_MIN;
-use crate::store::{History, NetChanges, Row, TableView, View};
+use crate::store::{History, Row, TableView, View};
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -78,7 +78,7 @@ impl<'m> TableUpdates<'m> {
 impl Monitors {
     /// Appends the `result` of a monitor request.
     pub(super) fn write_first_reply(
-        &self,
+        &mut self,
         spec: SpecId,
         version: Version,
         last_id: Option<Uuid>,
@@ -90,9 +90,7 @@ impl Monitors {
             self.write_contents(spec, view, out);
             return;
         }
-        let missed = last_id
-            .filter(|id| !id.is_nil())
-            .and_then(|id| missed_since(id, view, history));
+        let missed = last_id.and_then(|id| self.missed_updates(spec, id, view, history));
         out.copy(match missed {
             Some(_) => b"[true,\"".as_slice(),
             None => b"[false,\"",
@@ -100,7 +98,7 @@ impl Monitors {
         uuid_text::write(&view.txn_id(), out.copied());
         out.copy(b"\",");
         match missed {
-            Some(changes) => self.write_changes(spec, &changes, out),
+            Some(segments) => segments.into_iter().for_each(|segment| out.share(segment)),
             None => self.write_contents(spec, view, out),
         }
         out.copy(b"]");
@@ -160,22 +158,6 @@ impl Monitors {
             updates.rows(shape.table, text);
         }
     }
-
-    /// Appends what the changes mean to the spec.
-    fn write_changes(&self, spec: SpecId, changes: &NetChanges, out: &mut Gather) {
-        let mut updates = TableUpdates::begin(self, out);
-        for (_, part) in self.specs.parts_of(spec) {
-            let shape = self.specs.shape(part.shape);
-            for change in changes.of_table(part.table) {
-                let (old, new) = (change.old.as_ref(), change.new.as_ref());
-                let holds = |row: &Row| self.specs.conditions(part.table).holds(part.condition, row);
-                if let Some(outcome) = Outcome::of(old.is_some_and(holds), new.is_some_and(holds)) {
-                    updates.row(shape, outcome, old, new);
-                }
-            }
-        }
-        updates.end();
-    }
 }
 
 /// Calls `each` for the candidates in order of slot.
@@ -184,11 +166,4 @@ pub(super) fn each_row(table: &TableView, candidates: Candidates, each: &mut dyn
         Candidates::Scan => table.iter().for_each(|(_, row)| each(row)),
         Candidates::Slots(slots) => slots.iter().filter_map(|slot| table.at(*slot)).for_each(each),
     }
-}
-
-/// The net changes from the commit with this id up to the view, if all of them are still known.
-fn missed_since(id: Uuid, view: &View, history: &History) -> Option<NetChanges> {
-    let seen = history.find(id)?;
-    let missed = history.range(seen, view.seq())?;
-    Some(NetChanges::merge(&missed))
 }

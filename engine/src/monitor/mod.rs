@@ -32,6 +32,7 @@ mod initial;
 mod lists;
 mod publish;
 mod request;
+mod resume;
 mod row_update;
 mod runs;
 mod shape;
@@ -52,6 +53,7 @@ use hashbrown::HashMap;
 use heads::{HeadId, Heads};
 use ovsdb_wire::value::Object;
 use ovsdb_wire::write;
+use resume::Missed;
 use shape::Notation;
 use slab::Slab;
 use spec::{SpecId, Specs};
@@ -90,6 +92,8 @@ pub struct Monitors {
     specs: Specs,
     heads: Heads,
     fragments: Arc<Fragments>,
+    /// Kept until the next publication.
+    missed: Option<Missed>,
     monitors: Slab<Monitor>,
     /// The latest monitor of each session; the others are chained to it.
     sessions: HashMap<SessionId, MonitorId, foldhash::fast::RandomState>,
@@ -146,6 +150,7 @@ impl Monitors {
             schema,
             heads: Heads::default(),
             fragments,
+            missed: None,
             monitors: Slab::new(),
             sessions: HashMap::default(),
             awake_count: 0,
@@ -328,7 +333,16 @@ impl Monitors {
         let monitor = self.monitors.remove(id.at());
         self.awake_count -= usize::from(!monitor.is_lagging);
         self.heads.release(monitor.head);
-        self.specs.release_unused(monitor.spec);
+        self.release_spec(monitor.spec);
+    }
+
+    /// Forgets a spec if it has lost its last monitor.
+    fn release_spec(&mut self, id: SpecId) {
+        if self.specs.release_unused(id)
+            && let Some(missed) = &mut self.missed
+        {
+            missed.forget(id);
+        }
     }
 }
 

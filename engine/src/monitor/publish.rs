@@ -47,6 +47,7 @@ struct Round {
 impl Monitors {
     /// Notifies the monitors of all sessions that do not lag of the changes up to `last_id`.
     pub fn publish(&mut self, changes: &NetChanges, last_id: Uuid, sink: &mut dyn Sink) {
+        self.missed = None;
         if self.awake_count == 0 {
             return;
         }

@@ -121,10 +121,10 @@ impl Specs {
         self.spec_id(parts)
     }
 
-    /// Forgets the spec, and what only it used, if it has no monitors.
-    pub(super) fn release_unused(&mut self, id: SpecId) {
+    /// Forgets the spec, and what only it used, if it has no monitors; returns whether that is so.
+    pub(super) fn release_unused(&mut self, id: SpecId) -> bool {
         if !self.specs[id.at()].monitors.is_empty() {
-            return;
+            return false;
         }
         let spec = self.specs.remove(id.at());
         let hash = self.hasher.hash_one(&spec.parts);
@@ -139,6 +139,7 @@ impl Specs {
                 self.remove_part(*part);
             }
         }
+        true
     }
 
     pub(super) fn spec(&self, id: SpecId) -> &Spec {

@@ -474,6 +474,35 @@ fn resume_gives_what_was_missed_or_everything() {
 }
 
 #[test]
+fn what_does_not_survive_a_restart_is_not_resumed_from_the_opened_state() {
+    let cases = [
+        (r#"{"Port":{"columns":["name","number"]}}"#, true),
+        (
+            r#"{"Port":{"columns":["name"],"where":[["number","==",1]]}}"#,
+            true,
+        ),
+        (r#"{"Port":{"columns":["name"]},"Site":{}}"#, false),
+        (r#"{"Port":{"columns":["_version"]}}"#, false),
+        (r#"{"Port":{"columns":["name","rate"]}}"#, false),
+        (
+            r#"{"Port":{"columns":["name"],"where":[["number","==",1],["rate",">",0]]}}"#,
+            false,
+        ),
+    ];
+    for (requests, is_resumed) in cases {
+        let mut world = World::new();
+        let opened = world.view.txn_id();
+        world.commit(&[(PORT, 1, Some(&[("name", "\"a\"")]))]);
+        let mut resume = |id: Uuid| {
+            let (_, reply) = world.try_add(1, Version::V3, "1", requests, Some(id)).unwrap();
+            reply.starts_with("[true")
+        };
+        assert_eq!(resume(opened), is_resumed, "{requests}");
+        assert!(resume(Uuid::from_u128(0xaaab)), "{requests}");
+    }
+}
+
+#[test]
 fn a_lagging_session_is_told_once_what_it_missed() {
     let mut world = populated();
     let seen = world.view.clone();

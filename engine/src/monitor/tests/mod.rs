@@ -239,7 +239,8 @@ fn table(name: &str, declared: &[(&str, ColumnType)]) -> TableSchema {
         .map(|(name, ty)| ColumnSchema {
             name: (*name).to_owned(),
             mutable: true,
-            persistent: true,
+            // The one ephemeral column.
+            persistent: *name != "rate",
             default: Datum::default_of(ty),
             ty: ty.clone(),
         })

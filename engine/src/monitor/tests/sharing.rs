@@ -220,3 +220,25 @@ fn dumps_share_all_but_the_blocks_that_changed() {
     assert_eq!((first.len(), third.len(), same_count), (12, 12, 9));
     assert!(String::from_utf8(third.concat()).unwrap().contains("\"y\""));
 }
+
+#[test]
+fn clients_that_missed_the_same_share_what_they_are_told() {
+    let mut world = World::new();
+    let seen = world.view.txn_id();
+    let long = format!("\"{}\"", "x".repeat(2000));
+    world.commit(&[(PORT, 1, Some(&[("name", &long)]))]);
+    let resume = |world: &mut World, session: u64, last_id| {
+        let requests = r#"{"Port":{"columns":["name"]}}"#;
+        let added = world.add_segments(session, Version::V3, "1", requests, Some(last_id));
+        added.unwrap().1
+    };
+    let first = resume(&mut world, 1, seen);
+    let second = resume(&mut world, 2, seen);
+    assert_eq!(first[1].as_ptr(), second[1].as_ptr());
+    let seen = world.view.txn_id();
+    world.publish(&[(PORT, 2, Some(&[("name", &long)]))]);
+    let third = resume(&mut world, 3, seen);
+    let fourth = resume(&mut world, 4, seen);
+    assert_ne!(first[1], third[1]);
+    assert_eq!(third[1].as_ptr(), fourth[1].as_ptr());
+}

@@ -77,6 +77,7 @@ fn serve(arguments: &[String]) {
         pidfile: Some(daemon::pidfile_path(None)),
         overwrite_pidfile: false,
         user: None,
+        ..Options::default()
     };
     let daemon = daemon::start(&options);
     if has("--fail") {

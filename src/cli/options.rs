@@ -110,6 +110,7 @@ impl DaemonOptions {
             pidfile,
             overwrite_pidfile: self.overwrite_pidfile,
             user: self.user.clone(),
+            output: daemon::Output::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The frame of a program: arguments in, exit status out.
 
 use clap::Parser;
+use ovsdb_io::daemon::cleanup;
 use ovsdb_io::vlog;
 use std::env;
 use std::io::{self, Write};
@@ -18,6 +19,7 @@ pub fn run<P: Parser>(program: &str, body: impl FnOnce(P) -> Result<ExitCode>) -
         Err(Stop::Print(text)) => print(text.as_bytes()).map(|()| ExitCode::SUCCESS),
         Err(Stop::Fail(fatal)) => Err(fatal),
     };
+    cleanup::run();
     result.unwrap_or_else(|fatal| vlog::fatal(&program.replace('-', "_"), format_args!("{fatal}")))
 }
 

@@ -1,6 +1,7 @@
 //! `ovsdb-tool` and `ovsdb-client` beside the packaged ones: the same arguments on the same file or server give the
 //! same output and the same exit status, so that scripts which read them go on working.
 
+mod background;
 mod exact;
 
 use std::fs;

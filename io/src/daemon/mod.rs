@@ -46,6 +46,17 @@ pub struct Options {
     pub overwrite_pidfile: bool,
     /// `--user=USER[:GROUP]`
     pub user: Option<String>,
+    pub output: Output,
+}
+
+/// What becomes of standard output and standard error in the background.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Output {
+    /// They are left to others.
+    #[default]
+    Closed,
+    /// They stay what they were, for programs whose output is what they are run for.
+    Kept,
 }
 
 /// The pidfile that `--pidfile[=NAME]` means: in the directory of sockets, after the program by default.
@@ -61,6 +72,7 @@ pub fn pidfile_path(name: Option<&str>) -> PathBuf {
 pub struct Daemon {
     detach: bool,
     no_chdir: bool,
+    output: Output,
     /// Releases the process that waits for us.
     started: Option<PipeWriter>,
     /// Holds the lock.
@@ -93,7 +105,7 @@ pub fn start(options: &Options) -> Daemon {
                     fork::tell_started(pipe);
                 }
                 if options.detach {
-                    close_standard_streams();
+                    close_standard_streams(Output::Closed);
                 }
                 started = Some(monitor::watch(child));
             }
@@ -108,6 +120,7 @@ pub fn start(options: &Options) -> Daemon {
     Daemon {
         detach: options.detach,
         no_chdir: options.no_chdir,
+        output: options.output,
         started,
         pidfile,
     }
@@ -126,7 +139,7 @@ impl Daemon {
             {
                 log::warn!(target: MODULE, "cannot change to /: {}", crate::errors::strerror(&error));
             }
-            close_standard_streams();
+            close_standard_streams(self.output);
         }
         Running {
             _pidfile: self.pidfile,
@@ -140,13 +153,16 @@ pub struct Running {
     _pidfile: Option<Pidfile>,
 }
 
-/// Leaves the terminal, or whatever the streams were, to others.
-fn close_standard_streams() {
+/// Leaves the terminal, or whatever the streams were, to others, but for output that is to be kept.
+fn close_standard_streams(output: Output) {
     match std::fs::File::options().read(true).write(true).open("/dev/null") {
         Ok(null) => {
-            let replaced = rustix::stdio::dup2_stdin(&null)
-                .and_then(|()| rustix::stdio::dup2_stdout(&null))
-                .and_then(|()| rustix::stdio::dup2_stderr(&null));
+            let replaced = rustix::stdio::dup2_stdin(&null).and_then(|()| match output {
+                Output::Kept => Ok(()),
+                Output::Closed => {
+                    rustix::stdio::dup2_stdout(&null).and_then(|()| rustix::stdio::dup2_stderr(&null))
+                }
+            });
             if let Err(error) = replaced {
                 log::warn!(target: MODULE, "cannot replace the standard streams: {error}");
             }

@@ -13,6 +13,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes asked for in one read: large replies take few calls, and a small client little memory.
 const READ_BYTES: usize = 256 << 10;
@@ -20,11 +21,18 @@ const READ_BYTES: usize = 256 << 10;
 /// One connection to a server.
 pub struct Connection {
     name: String,
-    socket: File,
+    sender: Sender,
     input: Vec<u8>,
     framer: Framer,
     parser: Parser,
-    requests: i64,
+}
+
+/// The sending half of a connection, for any thread.
+#[derive(Clone)]
+pub struct Sender {
+    socket: Arc<File>,
+    /// Requests sent; the id of the next one. Locked while a message is written, so that each stays whole.
+    requests: Arc<Mutex<i64>>,
 }
 
 /// What answers a request.
@@ -51,11 +59,13 @@ impl Connection {
     fn new(remote: &str, socket: OwnedFd) -> Connection {
         Connection {
             name: remote.to_owned(),
-            socket: File::from(socket),
+            sender: Sender {
+                socket: Arc::new(File::from(socket)),
+                requests: Arc::default(),
+            },
             input: Vec::new(),
             framer: Framer::new(),
             parser: Parser::new(),
-            requests: 0,
         }
     }
 
@@ -64,14 +74,9 @@ impl Connection {
         &self.name
     }
 
-    /// Sends a request and returns its id; `params` writes an array.
-    pub fn send(&mut self, method: &str, params: impl FnOnce(&mut Vec<u8>)) -> io::Result<i64> {
-        let id = self.requests;
-        self.requests += 1;
-        let mut out = Vec::new();
-        message::write_request(&mut out, &Value::Integer(id), method, params);
-        self.socket.write_all(&out)?;
-        Ok(id)
+    /// The half that sends.
+    pub fn sender(&self) -> &Sender {
+        &self.sender
     }
 
     /// Waits for the next message that is not an echo; those are answered.
@@ -104,7 +109,7 @@ impl Connection {
                     message::write_reply(&mut out, &id, |out| {
                         ovsdb_wire::write::value(out, &Value::Array(params));
                     });
-                    self.socket.write_all(&out)?;
+                    self.sender.write(&out)?;
                 }
                 message => return Ok(message),
             }
@@ -119,7 +124,7 @@ impl Connection {
     fn read(&mut self) -> io::Result<()> {
         let start = self.input.len();
         self.input.resize(start + READ_BYTES, 0);
-        let got = self.socket.read(&mut self.input[start..]);
+        let got = (&*self.sender.socket).read(&mut self.input[start..]);
         self.input.truncate(start + got.as_ref().map_or(0, |&got| got));
         match got {
             Ok(0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "End of file")),
@@ -136,7 +141,7 @@ impl Connection {
         method: &str,
         params: impl FnOnce(&mut Vec<u8>),
     ) -> io::Result<Reply<'a>> {
-        let ours = Value::Integer(self.send(method, params)?);
+        let ours = Value::Integer(self.sender.send(method, params)?);
         loop {
             match self.receive(arena)? {
                 Message::Reply { id, result } if id == ours => return Ok(Reply::Result(result)),
@@ -163,6 +168,25 @@ impl Connection {
             }
             Err(error) => Err(Fatal::with_io("transaction failed", &error)),
         }
+    }
+}
+
+impl Sender {
+    /// Sends a request and returns its id; `params` writes an array.
+    pub fn send(&self, method: &str, params: impl FnOnce(&mut Vec<u8>)) -> io::Result<i64> {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = *requests;
+        *requests += 1;
+        let mut out = Vec::new();
+        message::write_request(&mut out, &Value::Integer(id), method, params);
+        (&*self.socket).write_all(&out)?;
+        Ok(id)
+    }
+
+    /// Sends a message that is complete.
+    fn write(&self, message: &[u8]) -> io::Result<()> {
+        let _requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        (&*self.socket).write_all(message)
     }
 }
 

@@ -2,11 +2,16 @@
 
 use bumpalo::Bump;
 use ovsdb::cli::{Fatal, Result, program};
+use ovsdb_io::errors::strerror;
+use ovsdb_io::unixctl::Commands;
 use ovsdb_wire::message::Message;
 use ovsdb_wire::value::Value;
 use ovsdb_wire::write;
+use std::io;
 
 use crate::Session;
+use crate::background::Background;
+use crate::connection::Sender;
 use crate::server::Opened;
 
 /// Sends `method` for the lock that the operand names.
@@ -16,22 +21,17 @@ pub fn lock(session: &Session<'_>, mut opened: Opened<'_>, method: &str) -> Resu
     };
     let name = opened.connection.name().to_owned();
     let failed = |error| Fatal::with_io(format!("{name}: receive failed"), &error);
-    let id = opened
-        .connection
-        .send(method, |out| {
-            out.push(b'[');
-            write::string(out, lock);
-            out.push(b']');
-        })
-        .map_err(failed)?;
+    let mut background = Background::start(&session.options.daemon);
+    let sender = opened.connection.sender().clone();
+    background.control(move |commands| register(commands, &sender))?;
+    send(opened.connection.sender(), method, lock).map_err(failed)?;
     loop {
         let arena = Bump::new();
         let mut out = Vec::new();
         match opened.connection.receive(&arena).map_err(failed)? {
-            Message::Reply { id: answered, result } if answered == Value::Integer(id) => {
-                session.style.write_json(&result, &mut out);
-            }
-            Message::Error { id: answered, error } if answered == Value::Integer(id) => {
+            // All requests on this connection are about locks.
+            Message::Reply { result, .. } => session.style.write_json(&result, &mut out),
+            Message::Error { error, .. } => {
                 let mut text = Vec::new();
                 write::value_sorted(&mut text, &error);
                 let text = String::from_utf8_lossy(&text);
@@ -42,8 +42,30 @@ pub fn lock(session: &Session<'_>, mut opened: Opened<'_>, method: &str) -> Resu
                 out.push(b'\n');
                 session.style.write_json(&Value::Array(params), &mut out);
             }
-            _ => {}
+            Message::Request { .. } => {}
         }
         program::print(&out)?;
+        background.complete();
+    }
+}
+
+fn send(sender: &Sender, method: &str, lock: &str) -> io::Result<i64> {
+    sender.send(method, |out| {
+        out.push(b'[');
+        write::string(out, lock);
+        out.push(b']');
+    })
+}
+
+/// Has the control socket send further requests.
+fn register(commands: &mut Commands, sender: &Sender) {
+    for method in ["lock", "steal", "unlock"] {
+        let sender = sender.clone();
+        commands.register(method, Some("LOCK"), 1..=1, move |arguments, answer| {
+            match send(&sender, method, &arguments[0]) {
+                Ok(_) => answer.done(),
+                Err(error) => answer.error(strerror(&error)),
+            }
+        });
     }
 }

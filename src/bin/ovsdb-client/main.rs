@@ -3,6 +3,7 @@
 //! A command is one file below; what they share is in [`connection`] (JSON-RPC) and [`server`] (which
 //! server, which database).
 
+mod background;
 mod backup;
 mod connection;
 mod convert;
@@ -130,15 +131,6 @@ impl Session<'_> {
         let opened = server::open(operands, operands_min, need, self.is_leader_only())?;
         check_count(command, opened.operands, operands_min, operands_max)?;
         Ok(opened)
-    }
-
-    /// Goes into the background if the options say so.
-    fn daemonize(&self) -> Result<()> {
-        let daemon = &self.options.daemon;
-        if daemon.detach || daemon.monitor {
-            return Err(Fatal::new("--detach and --monitor are not supported yet"));
-        }
-        Ok(())
     }
 
     fn is_leader_only(&self) -> bool {

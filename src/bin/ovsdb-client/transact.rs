@@ -5,6 +5,7 @@ use ovsdb::cli::{Fatal, Result, input, program};
 use ovsdb_wire::value::Value;
 use ovsdb_wire::write::{self, Items};
 
+use crate::background::Background;
 use crate::connection::Connection;
 use crate::server::Need;
 use crate::{Session, check_count, server};
@@ -66,7 +67,9 @@ fn execute<'a>(
     if session.options.db_change_aware {
         send_db_change_aware(session, &mut opened.connection)?;
     }
-    session.daemonize()?;
+    let mut background = Background::start(&session.options.daemon);
+    background.take_signals()?;
+    background.complete();
     opened.connection.call(arena, "transact", |out| {
         let mut items = Items::begin(out);
         for param in params {

@@ -64,8 +64,12 @@ pub fn wait(operands: &[String]) -> Result<()> {
 
 /// Has the server answer when `database` is in `state`. The outer error is that of the connection.
 fn ask(connection: &mut Connection, database: &str, state: State) -> io::Result<Result<()>> {
-    let aware = connection.send("set_db_change_aware", |out| out.extend_from_slice(b"[true]"))?;
-    let waiting = connection.send("transact", |out| write_wait(database, state, out))?;
+    let aware = connection
+        .sender()
+        .send("set_db_change_aware", |out| out.extend_from_slice(b"[true]"))?;
+    let waiting = connection
+        .sender()
+        .send("transact", |out| write_wait(database, state, out))?;
     loop {
         let arena = Bump::new();
         match connection.receive(&arena)? {

@@ -1,3 +1,5 @@
+//! Tables whose layouts are those that upstream prints.
+
 use super::{Cell, CellFormat, Format, Printer, Style, Table};
 use bumpalo::Bump;
 use ovsdb_engine::schema::{AtomicType, ColumnType};

@@ -8,12 +8,16 @@ use ovsdb::cli::{Fatal, Result, input, program, time};
 use ovsdb_engine::condition::Condition;
 use ovsdb_engine::datum::uuid_text;
 use ovsdb_engine::schema::{Schema, TableSchema};
+use ovsdb_io::unixctl::Commands;
 use ovsdb_wire::message::Message;
 use ovsdb_wire::value::Value;
 use ovsdb_wire::write::{self, Items, Members};
+use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::Session;
+use crate::background::{Background, Gate};
+use crate::connection::Sender;
 use crate::inspect::fetch_schema;
 use crate::server::Opened;
 use crate::transact::send_db_change_aware;
@@ -110,8 +114,13 @@ fn run(
         Version::V3(_) => "monitor_cond_since",
     };
     let failed = |error| Fatal::with_io(format!("{server}: receive failed"), &error);
+    let mut background = Background::start(&session.options.daemon);
+    let gate = Arc::new(Gate::default());
+    let (for_commands, sender) = (Arc::clone(&gate), opened.connection.sender().clone());
+    background.control(move |commands| register(commands, &for_commands, &sender))?;
     let id = opened
         .connection
+        .sender()
         .send(method, |out| {
             write_params(&database, &monitored, condition, version, out)
         })
@@ -120,6 +129,7 @@ fn run(
     loop {
         let arena = Bump::new();
         let message = opened.connection.receive(&arena).map_err(failed)?;
+        gate.pass();
         output.time = session.options.timestamp.then(time::now);
         match message {
             Message::Reply { id: answered, result } if answered == Value::Integer(id) => match version {
@@ -160,7 +170,50 @@ fn run(
             _ => {}
         }
         program::print(&std::mem::take(&mut output.text))?;
+        background.complete();
     }
+}
+
+/// Adds the commands of the control socket.
+fn register(commands: &mut Commands, gate: &Arc<Gate>, sender: &Sender) {
+    let (to_close, to_open, sender) = (Arc::clone(gate), Arc::clone(gate), sender.clone());
+    commands.register("ovsdb-client/block", Some(""), 0..=0, move |_, answer| {
+        answer.text(if to_close.close() { "" } else { "already blocking" });
+    });
+    commands.register("ovsdb-client/unblock", Some(""), 0..=0, move |_, answer| {
+        answer.text(if to_open.open() { "" } else { "already unblocked" });
+    });
+    let usage = Some("TABLE COND");
+    commands.register(
+        "ovsdb-client/cond_change",
+        usage,
+        2..=2,
+        move |arguments, answer| match change_condition(&sender, &arguments[0], &arguments[1]) {
+            Ok(()) => answer.text("condition changed"),
+            Err(fatal) => answer.error(fatal),
+        },
+    );
+}
+
+/// Asks for the rows of `table` that match `condition`, JSON, instead of those asked for so far.
+fn change_condition(sender: &Sender, table: &str, condition: &str) -> Result<()> {
+    let arena = Bump::new();
+    let condition = input::parse_json(condition, &arena)?;
+    let sent = sender.send("monitor_cond_change", |out| {
+        let mut params = Items::begin(out);
+        write::null(params.item());
+        write::null(params.item());
+        let mut requests = Members::begin(params.item());
+        let mut list = Items::begin(requests.key(table));
+        let mut request = Members::begin(list.item());
+        write::value(request.key("where"), &condition);
+        request.end();
+        list.end();
+        requests.end();
+        params.end();
+    });
+    sent.map(|_| ())
+        .map_err(|error| Fatal::with_io("send failed", &error))
 }
 
 /// The table that the first operand names, with the columns that the others name, or all tables.

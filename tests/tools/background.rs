@@ -1,0 +1,87 @@
+//! A monitor in the background: when its starter goes on, what the control socket does, and how it ends.
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use ovsdb_harness::server::create_database;
+use ovsdb_harness::{Client, Peer, Scratch, ServerOptions, schema, wait};
+use serde_json::json;
+
+/// Sends a command to the control socket of the process that the pidfile names.
+fn control(directory: &Path, method: &str, arguments: &[&str]) -> String {
+    let pid = fs::read_to_string(directory.join("ovsdb-client.pid")).expect("a pidfile");
+    let socket = directory.join(format!("ovsdb-client.{}.ctl", pid.trim()));
+    let answer = Client::unix(&socket).call(method, json!(arguments));
+    answer
+        .expect("the command succeeds")
+        .as_str()
+        .expect("a text")
+        .trim()
+        .to_owned()
+}
+
+#[test]
+fn monitors_in_the_background_obey_the_control_socket() {
+    for peer in [Peer::Packaged, Peer::under_test()] {
+        let scratch = Scratch::new();
+        let schema = scratch.write("load.ovsschema", schema::LOAD);
+        let file = create_database(peer, &scratch, "load.db", &schema);
+        let server = ServerOptions::new(peer, "load").database(&file).start(&scratch);
+        let insert = |number: i64| {
+            let row = json!({"number": number, "name": format!("n{number}")});
+            server
+                .client()
+                .transact("Load", json!([{"op": "insert", "table": "Item", "row": row}]));
+        };
+        insert(1);
+        let output = scratch.join("output");
+        let mut starter = scratch
+            .command(peer.client())
+            .args([
+                "--detach",
+                "--pidfile",
+                "--no-headings",
+                "-vsyslog:off",
+                "monitor-cond",
+            ])
+            .args([
+                &server.remote().target(),
+                "Load",
+                r#"[["number","<",5]]"#,
+                "Item",
+                "number",
+            ])
+            .stdout(File::create(&output).expect("can write to the scratch directory"))
+            .spawn()
+            .expect("the client can be started");
+        let status = wait::until("the end of the starter", || starter.try_wait().expect("a child"));
+        assert!(status.success(), "{peer:?}");
+        let seen = || fs::read_to_string(&output).expect("the output is there");
+        let counts = |words: &str| seen().lines().filter(|line| line.ends_with(words)).count();
+        // What was there is printed before the starter ends.
+        assert_eq!(counts("initial 1"), 1, "{peer:?}: {}", seen());
+
+        let control = |method, arguments| control(scratch.path(), method, arguments);
+        assert_eq!(control("ovsdb-client/block", &[]), "", "{peer:?}");
+        assert_eq!(control("ovsdb-client/block", &[]), "already blocking");
+        insert(2);
+        insert(7);
+        assert_eq!(control("ovsdb-client/unblock", &[]), "");
+        assert_eq!(control("ovsdb-client/unblock", &[]), "already unblocked");
+        wait::until("the row inserted meanwhile", || {
+            (counts("insert 2") == 1).then_some(())
+        });
+        assert_eq!(
+            control("ovsdb-client/cond_change", &["Item", r#"[["number",">",5]]"#]),
+            "condition changed"
+        );
+        wait::until("the row of the new condition", || {
+            (counts("insert 7") == 1).then_some(())
+        });
+        assert!(control("version", &[]).starts_with("ovsdb-client (Open vSwitch) "));
+        assert_eq!(control("exit", &[]), "");
+        let pidfile = scratch.join("ovsdb-client.pid");
+        wait::until("the end of the client", || (!pidfile.exists()).then_some(()));
+        server.stop();
+    }
+}

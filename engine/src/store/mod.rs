@@ -169,7 +169,12 @@ impl Store {
 
     /// Declares which state commit 0 is, after the rows of a file have been read into the store.
     pub fn set_origin(&mut self, txn_id: Uuid) {
-        assert!(self.txn.is_none(), "a transaction is open");
+        // Index entries are let go by commit number, so none may wait for a number of the old count.
+        self.maintain();
+        assert!(
+            self.dead.is_empty(),
+            "no view is older than the state that is opened"
+        );
         self.seq = CommitSeq(0);
         self.txn_id = txn_id;
     }

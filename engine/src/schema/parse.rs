@@ -1,7 +1,7 @@
 //! JSON to [`Schema`] (RFC 7047 §3.2 `<database-schema>`): shape, names, indexes, references, fix-ups.
 //!
 //! Texts and the order of checks within one object are upstream's; tables and columns are read in ascending
-//! order of name, where upstream reads them in the order of its hashes. Types are read in [`super::parse_type`].
+//! order of name, where upstream reads them in the order of its hashes. Types are read in `parse_type`.
 
 use super::parse_type::column_type;
 use super::{AtomicType, BaseType, ColumnSchema, ColumnType, Schema, TableSchema};

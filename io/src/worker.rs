@@ -9,9 +9,9 @@ use bumpalo::Bump;
 use bytes::Bytes;
 use ovsdb_engine::ids::{SessionId, WorkerId};
 use ovsdb_engine::session::{Flow, Machine, SessionIds, Sessions, Shared, Traits};
-use ovsdb_wire::frame::{Framer, Scan};
+use ovsdb_wire::frame::{Flags, Framer, Scan};
 use ovsdb_wire::message::{self, Message};
-use ovsdb_wire::parse::Parser;
+use ovsdb_wire::parse::{Parser, SyntaxError};
 use ovsdb_wire::value::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -46,6 +46,37 @@ struct Connection {
     backlog: usize,
 }
 
+/// What became of a message.
+enum Handed {
+    /// Taken, with so many bytes.
+    Taken(usize),
+    /// It is to be handed over again later.
+    Waits,
+}
+
+/// Why a connection is closed, and the module of the log that says so.
+struct Refusal {
+    module: &'static str,
+    text: String,
+}
+
+impl Refusal {
+    fn unexpected(kind: &str) -> Refusal {
+        let text = format!("received unexpected {kind} message");
+        Refusal {
+            module: "ovsdb_jsonrpc_server",
+            text,
+        }
+    }
+
+    fn syntax(error: &SyntaxError) -> Refusal {
+        Refusal {
+            module: "jsonrpc",
+            text: format!("error parsing stream: {error}"),
+        }
+    }
+}
+
 impl Worker {
     pub(crate) fn new(worker: WorkerId, shared: Arc<Shared>, remotes: Arc<RemoteTable>) -> Worker {
         Worker {
@@ -73,40 +104,69 @@ impl Worker {
         };
         let session = connection.session;
         let unread = &mut buffer[*used..];
-        let (end, flags) = match connection.framer.scan(unread) {
+        let outcome = match connection.framer.scan(unread) {
             Ok(Scan::Incomplete) => return false,
-            Ok(Scan::Text { end, flags }) => (end, flags),
-            Err(error) => {
-                log::warn!(target: "jsonrpc", "{}: error parsing stream: {error}", connection.meta.name);
+            Ok(Scan::Text { end, flags }) => self.hand_over(io, session, &mut unread[..end], flags),
+            Err(error) => Err(Refusal::syntax(&error)),
+        };
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return false;
+        };
+        match outcome {
+            Ok(Handed::Taken(bytes)) => {
+                *used += bytes;
+                return true;
+            }
+            Ok(Handed::Waits) => {}
+            // What was sent before it is done before the connection goes.
+            Err(_) if self.sessions.is_busy(session) => self.sessions.wait_until_idle(session),
+            Err(refusal) => {
+                let name = &connection.meta.name;
+                log::warn!(target: refusal.module, "{name}: {}", refusal.text);
                 io.close(conn);
                 return false;
             }
-        };
+        }
+        connection.framer = Framer::new();
+        connection.is_waiting = true;
+        io.pause_reading(conn, true);
+        false
+    }
+
+    /// Parses a text and hands the message over to its session.
+    fn hand_over(
+        &mut self,
+        io: &mut dyn Outgoing,
+        session: SessionId,
+        text: &mut [u8],
+        flags: Flags,
+    ) -> Result<Handed, Refusal> {
+        let bytes = text.len();
+        if self.arena.allocated_bytes() > ARENA_KEEP_BYTES {
+            self.arena = Bump::new();
+        }
+        self.arena.reset();
         // Parsing works in place, and a message that has to wait is parsed again.
         let text = if self.sessions.is_busy(session) {
             self.scratch.clear();
-            self.scratch.extend_from_slice(&unread[..end]);
+            self.scratch.extend_from_slice(text);
             &mut self.scratch[..]
         } else {
-            &mut unread[..end]
+            text
         };
+        let value = self
+            .parser
+            .parse(text, flags, &self.arena)
+            .map_err(|error| Refusal::syntax(&error))?;
         let mut machine = Port {
             io,
             conns: &self.conns,
-            waiting: Vec::new(),
-        };
-        let value = match self.parser.parse(text, flags, &self.arena) {
-            Ok(value) => value,
-            Err(error) => {
-                log::warn!(target: "jsonrpc", "{}: error parsing stream: {error}", connection.meta.name);
-                machine.io.close(conn);
-                return false;
-            }
+            resumed: Vec::new(),
         };
         let flow = match message::classify(value) {
             Ok(Message::Request { id, method, params }) => {
                 self.sessions
-                    .request(session, id, method, params, end, &mut machine)
+                    .request(session, id, method, params, bytes, &mut machine)
             }
             Ok(Message::Notification { method, params }) => {
                 self.sessions.notification(session, method, params);
@@ -116,36 +176,19 @@ impl Worker {
                 id: Value::String("echo"),
                 ..
             }) => Flow::Continue,
-            Ok(Message::Reply { .. } | Message::Error { .. }) => {
-                log::warn!(
-                    target: "ovsdb_jsonrpc_server",
-                    "{}: received unexpected reply message", connection.meta.name
-                );
-                machine.io.close(conn);
-                return false;
-            }
+            Ok(Message::Reply { .. }) => return Err(Refusal::unexpected("reply")),
+            Ok(Message::Error { .. }) => return Err(Refusal::unexpected("error")),
             Err(error) => {
-                log::warn!(target: "jsonrpc", "{}: received bad JSON-RPC message: {error}", connection.meta.name);
-                machine.io.close(conn);
-                return false;
+                return Err(Refusal {
+                    module: "jsonrpc",
+                    text: format!("received bad JSON-RPC message: {error}"),
+                });
             }
         };
-        self.arena.reset();
-        if self.arena.allocated_bytes() > ARENA_KEEP_BYTES {
-            self.arena = Bump::new();
-        }
-        match flow {
-            Flow::Continue => {
-                *used += end;
-                true
-            }
-            Flow::Wait => {
-                connection.framer = Framer::new();
-                connection.is_waiting = true;
-                io.pause_reading(conn, true);
-                false
-            }
-        }
+        Ok(match flow {
+            Flow::Continue => Handed::Taken(bytes),
+            Flow::Wait => Handed::Waits,
+        })
     }
 
     /// Runs `work` on the sessions and lets those connections be read again that may.
@@ -157,10 +200,10 @@ impl Worker {
         let mut machine = Port {
             io,
             conns: &self.conns,
-            waiting: Vec::new(),
+            resumed: Vec::new(),
         };
         let result = work(&mut self.sessions, &mut machine);
-        let resumed = machine.waiting;
+        let resumed = machine.resumed;
         for conn in resumed {
             if let Some(connection) = self.connections.get_mut(&conn) {
                 connection.is_waiting = false;
@@ -210,14 +253,12 @@ impl Handler for Worker {
         let session = self.ids.next_id();
         let remote = self.remotes.get(meta.remote);
         let rights = Arc::clone(&remote.rights);
-        self.sessions.open(
-            session,
-            Traits {
-                name: meta.name.clone(),
-                remote: meta.remote,
-                rights,
-            },
-        );
+        let traits = Traits {
+            name: meta.name.clone(),
+            remote: meta.remote,
+            rights,
+        };
+        self.with_sessions(io, |sessions, machine| sessions.open(session, traits, machine));
         self.conns.insert(session, conn);
         remote.opened();
         let connection = Connection {
@@ -302,7 +343,7 @@ struct Port<'w> {
     io: &'w mut dyn Outgoing,
     conns: &'w HashMap<SessionId, ConnId>,
     /// Connections that may be read again.
-    waiting: Vec<ConnId>,
+    resumed: Vec<ConnId>,
 }
 
 impl Machine for Port<'_> {
@@ -325,7 +366,7 @@ impl Machine for Port<'_> {
     }
 
     fn resume(&mut self, session: SessionId) {
-        self.waiting.extend(self.conns.get(&session));
+        self.resumed.extend(self.conns.get(&session));
     }
 
     fn now_ms(&self) -> u64 {

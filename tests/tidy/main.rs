@@ -17,6 +17,10 @@ const UNSAFE_ISLANDS: &[(&str, &str)] = &[
     ),
     ("io/src/net/inherited.rs", "takes the descriptor that pfd: names"),
     ("io/src/readiness.rs", "registers owned descriptors with tokio"),
+    (
+        "io/src/daemon/signals.rs",
+        "gives crash signals their default action",
+    ),
     ("io/src/daemon/fork.rs", "forks, while there is one thread"),
 ];
 

@@ -9,12 +9,13 @@ use crate::limits::{
 };
 use crate::locks::LockMode;
 use crate::monitor::Version;
+use crate::schema;
 use crate::sequencer::{Event, Submission, Ticket};
 use crate::session::local::ToMachine;
 use crate::txn::Program;
 use bytes::Bytes;
 use ovsdb_wire::request::{
-    self, Lock, LockMethod, Monitor, MonitorCondChange, MonitorVersion, Request, RequestError,
+    self, Convert, Lock, LockMethod, Monitor, MonitorCondChange, MonitorVersion, Request, RequestError,
 };
 use ovsdb_wire::value::Value;
 use ovsdb_wire::write;
@@ -51,6 +52,13 @@ impl Sessions {
         self.sessions
             .get(&id)
             .is_some_and(|session| session.held > 0 || session.unparked().next().is_some())
+    }
+
+    /// Has the connection wait until the session is not busy, as [`Flow::Wait`] does.
+    pub fn wait_until_idle(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.is_waiting = true;
+        }
     }
 
     /// Takes a request of `bytes` bytes. [`Flow::Wait`] means that it was not taken: it is to be given again,
@@ -157,6 +165,12 @@ impl Sessions {
         request: Request<'a>,
         machine: &mut dyn Machine,
     ) -> Answer<'a> {
+        // Whatever has been acknowledged to anybody is seen by what is answered from here on. Transactions
+        // look for themselves, if they are not for the sequencer.
+        match request {
+            Request::Transact { .. } => self.advance_catalog(machine),
+            _ => self.advance(machine),
+        }
         let local = match request.db() {
             Some(db) => match self.local_at(db) {
                 Some(at) => at,
@@ -185,10 +199,7 @@ impl Sessions {
                 }
                 Answer::Result(b"{}".to_vec())
             }
-            Request::Convert(_) => Answer::Failed(OvsdbError::new(
-                Tag::NotAllowed,
-                "online schema conversion is not supported yet; stop the server and use \"ovsdb-tool convert\"",
-            )),
+            Request::Convert(convert) => self.convert(call, &convert),
             Request::Echo { .. } => Answer::Later,
         }
     }
@@ -206,12 +217,12 @@ impl Sessions {
     fn transact<'a>(
         &mut self,
         call: &Call<'a>,
-        local: usize,
+        at: usize,
         ops: &'a [Value<'a>],
         machine: &mut dyn Machine,
     ) -> Answer<'a> {
         let request = self.next_request();
-        let local = &self.locals[local];
+        let local = &self.locals[at];
         let epoch = local.database.epoch;
         let Some(session) = self.sessions.get_mut(&call.session) else {
             return Answer::Later;
@@ -226,7 +237,8 @@ impl Sessions {
         let program = Program::compile(&local.database.schema, ops, &mut || machine.random_uuid());
         let is_alone = session.unparked().all(|other| other.epoch != epoch);
         if is_alone && program.is_read_only() {
-            return Answer::Result(program.execute_on_view(&local.seen));
+            self.advance_local(at, machine);
+            return Answer::Result(program.execute_on_view(&self.locals[at].seen));
         }
         session.requests.push(Outstanding {
             request,
@@ -247,6 +259,36 @@ impl Sessions {
             rights: Arc::clone(&session.traits.rights),
         }));
         Answer::Later
+    }
+
+    /// Checks as upstream does; the conversion itself is not there yet.
+    fn convert<'a>(&self, call: &Call<'a>, convert: &Convert<'a>) -> Answer<'a> {
+        let Some(session) = self.sessions.get(&call.session) else {
+            return Answer::Later;
+        };
+        if session.traits.rights.is_read_only {
+            let details = format!("conversion is not allowed for read-only database {}", convert.db);
+            return Answer::Failed(OvsdbError::new(Tag::NotAllowed, details));
+        }
+        let schema = match convert.schema() {
+            Ok(schema) => schema,
+            Err(error) => return Answer::Refused(error),
+        };
+        let error = match schema::parse(&schema) {
+            Err(error) => error,
+            Ok(new) if new.name != convert.db => OvsdbError::new(
+                Tag::InvalidParameters,
+                format!(
+                    "new schema name ({}) does not match database name ({})",
+                    new.name, convert.db
+                ),
+            ),
+            Ok(_) => OvsdbError::new(
+                Tag::NotAllowed,
+                "online schema conversion is not supported yet; stop the server and use \"ovsdb-tool convert\"",
+            ),
+        };
+        Answer::Failed(error)
     }
 
     fn monitor<'a>(

@@ -88,7 +88,9 @@ impl Sessions {
         }
     }
 
-    pub fn open(&mut self, session: SessionId, traits: Traits) {
+    /// A client has connected. It finds the databases that there are now: they are not news to it.
+    pub fn open(&mut self, session: SessionId, traits: Traits, machine: &mut dyn Machine) {
+        self.advance(machine);
         self.sessions.insert(session, Session::new(traits));
     }
 
@@ -163,15 +165,23 @@ impl Sessions {
 
     /// Brings every database up to what is published, and the list of databases up to date.
     fn advance(&mut self, machine: &mut dyn Machine) {
+        self.advance_catalog(machine);
+        for at in 0..self.locals.len() {
+            self.advance_local(at, machine);
+        }
+    }
+
+    fn advance_catalog(&mut self, machine: &mut dyn Machine) {
         let catalog = self.shared.catalog();
         if !Arc::ptr_eq(&catalog, &self.catalog) {
             self.take_catalog(catalog, machine);
         }
-        for at in 0..self.locals.len() {
-            for id in self.locals[at].advance(machine) {
-                if let Some(session) = self.sessions.get(&id) {
-                    close(id, session, "too far behind, resumes when it comes back", machine);
-                }
+    }
+
+    fn advance_local(&mut self, at: usize, machine: &mut dyn Machine) {
+        for id in self.locals[at].advance(machine) {
+            if let Some(session) = self.sessions.get(&id) {
+                close(id, session, "too far behind, resumes when it comes back", machine);
             }
         }
     }

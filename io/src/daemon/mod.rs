@@ -83,6 +83,7 @@ pub struct Daemon {
 /// process with a message. From here on the signals that end a process wait for [`Signals`].
 pub fn start(options: &Options) -> Daemon {
     fork::assert_single_threaded();
+    signals::let_crashes_crash();
     if let Some(user) = &options.user {
         user::become_user(user);
     }

@@ -5,7 +5,7 @@
 
 use super::cleanup;
 use crate::readiness::register;
-use nix::sys::signal::{SigSet, Signal, raise};
+use nix::sys::signal::{SigHandler, SigSet, Signal, raise, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::io;
 use tokio::io::unix::AsyncFd;
@@ -21,6 +21,18 @@ fn fatal_set() -> SigSet {
 pub(super) fn block() {
     if let Err(error) = fatal_set().thread_block() {
         log::warn!(target: "fatal_signal", "cannot block signals: {}", error.desc());
+    }
+}
+
+/// Gives crash signals back their plain meaning. Rust's handler, which tells of overflown stacks, swallows the
+/// first one that another process sends, but operators and tests crash a daemon with just that.
+#[allow(unsafe_code)]
+pub(super) fn let_crashes_crash() {
+    for crash in [Signal::SIGSEGV, Signal::SIGBUS] {
+        // SAFETY: the default action runs no code of ours, so nothing of it can be unsafe in a handler.
+        if let Err(error) = unsafe { signal(crash, SigHandler::SigDfl) } {
+            log::warn!(target: "fatal_signal", "cannot reset {}: {}", crash.as_str(), error.desc());
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use ovsdb_engine::session::Which;
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
+use tokio::task::spawn_local;
 
 type Shared = Rc<RefCell<Server>>;
 
@@ -41,11 +42,13 @@ fn memory_show(server: &Shared, _args: &[String], answer: Answer) {
 }
 
 fn add_db(server: &Shared, args: &[String], answer: Answer) {
-    settle(answer, server.borrow_mut().add_database(Path::new(&args[0])));
+    let added = server.borrow_mut().add_database(Path::new(&args[0]));
+    settle_when_listed(server, answer, added);
 }
 
 fn remove_db(server: &Shared, args: &[String], answer: Answer) {
-    settle(answer, server.borrow_mut().remove_database(&args[0]));
+    let removed = server.borrow_mut().remove_database(&args[0]);
+    settle_when_listed(server, answer, removed);
 }
 
 fn list_dbs(server: &Shared, _args: &[String], answer: Answer) {
@@ -102,6 +105,15 @@ fn storage_status(server: &Shared, args: &[String], answer: Answer) {
         },
         None => answer.error("Failed to find the database."),
     }
+}
+
+/// Answers once `_Server` says the same.
+fn settle_when_listed(server: &Shared, answer: Answer, result: Result<(), String>) {
+    let server = Rc::clone(server);
+    spawn_local(async move {
+        super::wait_for_listing(&server).await;
+        settle(answer, result);
+    });
 }
 
 fn settle(answer: Answer, result: Result<(), String>) {

@@ -41,6 +41,9 @@ use uuid::Uuid;
 /// How often what is due from time to time is looked at; upstream's interval for the status of remotes.
 const HOUSEKEEPING: Duration = Duration::from_millis(2500);
 
+/// How often `_Server` is looked at while it is being brought up to date, which takes well below that.
+const LISTING_POLL: Duration = Duration::from_micros(200);
+
 /// What a server is to do, resolved from the command line.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -161,7 +164,7 @@ async fn control(
         compactions: Compactions::default(),
         exit: Rc::clone(&exit),
     }));
-    let result = match set_up(config, &server) {
+    let result = match set_up(config, &server).await {
         Ok(unixctl) => {
             let running = ready();
             log::info!(target: "ovsdb_server", "{}", config.version_line);
@@ -182,22 +185,23 @@ async fn control(
     result
 }
 
-fn set_up(config: &Config, server: &Rc<RefCell<Server>>) -> Result<unixctl::Server, String> {
+/// Opens databases, then remotes, then the control socket: who can connect finds everything in its place.
+async fn set_up(config: &Config, server: &Rc<RefCell<Server>>) -> Result<unixctl::Server, String> {
     {
         let mut server = server.borrow_mut();
         server.open_server_database()?;
         for path in &config.databases {
             server.add_database(path)?;
         }
+    }
+    wait_for_listing(server).await;
+    {
+        let mut server = server.borrow_mut();
         for target in &config.remotes {
             server.remotes.add(target)?;
         }
-        if let Some(failed) = server
-            .remotes
-            .reconcile()
-            .into_iter()
-            .find(|failed| config.remotes.contains(failed))
-        {
+        let failed = server.remotes.reconcile();
+        if let Some(failed) = failed.into_iter().find(|failed| config.remotes.contains(failed)) {
             return Err(format!("{failed}: listen failed"));
         }
     }
@@ -207,6 +211,13 @@ fn set_up(config: &Config, server: &Rc<RefCell<Server>>) -> Result<unixctl::Serv
     let commands = Rc::new(RefCell::new(commands));
     unixctl::Server::start(config.unixctl.as_deref(), &config.version_line, commands)
         .map_err(|error| format!("could not initialize control socket ({error})"))
+}
+
+/// Waits until `_Server` lists what is served: a client that does not find its database there goes away.
+async fn wait_for_listing(server: &Rc<RefCell<Server>>) {
+    while !server.borrow().is_listing_complete() {
+        tokio::time::sleep(LISTING_POLL).await;
+    }
 }
 
 /// Serves until `exit`, a signal, or the end of `--run`'s command.
@@ -306,6 +317,17 @@ impl Server {
     fn tell_server_database(&self, program: impl FnOnce(&Arc<Schema>) -> Program) {
         let database = &self.databases[server_db::NAME].database;
         submit(database, program(&database.schema));
+    }
+
+    /// Whether `_Server` has a row for each database, and no other.
+    fn is_listing_complete(&self) -> bool {
+        let view = self.databases[server_db::NAME].database.view();
+        let listed = view
+            .schema()
+            .table_ids()
+            .map(|table| view.table(table).len())
+            .sum::<usize>();
+        listed == self.databases.len()
     }
 
     /// What is due from time to time.

@@ -9,7 +9,7 @@ use ovsdb_storage::log;
 use ovsdb_storage::record::Entry;
 use ovsdb_wire::strict;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Where everything of a quickstart is, in the present directory.
@@ -20,6 +20,8 @@ const INSTALLED_SCHEMA: &str = "/usr/share/ovn/ovn-sb.ovsschema";
 
 /// Our own, written from the documented tables.
 const EMBEDDED_SCHEMA: &str = include_str!("../../quickstart/southbound.ovsschema");
+
+const SOCKET: &str = "ovnsb_db.sock";
 
 const TCP: &str = "127.0.0.1:6642";
 
@@ -42,7 +44,7 @@ pub(crate) fn prepare(options: &mut Options) -> Result<()> {
         options.remote.push("ptcp:6642:127.0.0.1".to_owned());
         options
             .remote
-            .push(format!("punix:{}", socket(&directory).display()));
+            .push(format!("punix:{}", directory.join(SOCKET).display()));
     }
     if options.unixctl.is_none() {
         options.unixctl = Some(directory.join("ovsdb-server.ctl").display().to_string());
@@ -53,19 +55,16 @@ pub(crate) fn prepare(options: &mut Options) -> Result<()> {
 /// Tells how to connect.
 pub(crate) fn greeting(options: &Options) -> String {
     let control = options.unixctl.as_deref().unwrap_or("none");
+    let database = options.databases[0].display();
+    let socket = options.databases[0].with_file_name(SOCKET);
+    let socket = socket.display();
     format!(
-        "OVN_Southbound is served from {}\n\n  \
+        "OVN_Southbound is served from {database}\nat tcp:{TCP}\nand unix:{socket}\n\n  \
          ovsdb-client dump tcp:{TCP} OVN_Southbound\n  \
          ovn-sbctl --db=tcp:{TCP} show\n  \
          ovs-appctl -t {control} exit\n\n\
-         The unix socket is {}. Ctrl-C ends the server; the data stay.\n",
-        options.databases[0].display(),
-        options.databases[0].with_file_name("ovnsb_db.sock").display(),
+         Ctrl-C ends the server; the data stay.\n"
     )
-}
-
-fn socket(directory: &Path) -> PathBuf {
-    directory.join("ovnsb_db.sock")
 }
 
 fn create(database: &Path) -> Result<()> {

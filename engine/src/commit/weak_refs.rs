@@ -88,6 +88,7 @@ impl Dangling {
         match over {
             Over::Keys => self.keys.push(uuid),
             Over::Values => self.values.push(uuid),
+            Over::Presence => unreachable!("a reference is a key or a value"),
         }
     }
 

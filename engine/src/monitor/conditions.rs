@@ -16,7 +16,7 @@ use super::spec::PartId;
 use crate::datum::Datum;
 use crate::ids::{ColumnIdx, RowSlot};
 use crate::limits::CONDITION_CLAUSES_EVALUATED_MAX;
-use crate::store::{Row, TableView};
+use crate::store::{Over, Row, TableView};
 use hashbrown::HashTable;
 use slab::Slab;
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -343,27 +343,34 @@ impl Conditions {
         if clauses.len() > table.len() {
             return Candidates::Scan;
         }
-        let mut atoms = Vec::with_capacity(clauses.len());
+        let mut lookups = Vec::with_capacity(clauses.len());
         for clause in clauses {
             let comparison = &self.clauses[clause.at()].comparison;
-            match comparison.probing().probe {
-                Probe::Only(atom) | Probe::Has(atom) | Probe::Maps(atom, _) => {
-                    atoms.push((comparison.column, atom));
-                }
-                Probe::Present | Probe::Absent | Probe::Anything => return Candidates::Scan,
+            let (over, atom) = match comparison.probing().probe {
+                Probe::Only(atom) | Probe::Has(atom) | Probe::Maps(atom, _) => (Over::Keys, atom),
+                Probe::Present => (Over::Presence, &Over::PRESENT),
+                Probe::Absent | Probe::Anything => return Candidates::Scan,
+            };
+            lookups.push((comparison.column, over, atom));
+        }
+        let mut missing: Vec<(ColumnIdx, Over)> = Vec::new();
+        for (column, over, _) in &lookups {
+            // Clauses on one column stand mostly side by side.
+            if missing.last() != Some(&(*column, *over)) && !table.has_index_over(*column, *over) {
+                missing.push((*column, *over));
             }
         }
-        let mut columns: Vec<ColumnIdx> = atoms.iter().map(|(column, _)| *column).collect();
-        columns.sort_unstable();
-        columns.dedup();
-        columns.retain(|column| !table.has_index(*column));
-        if !columns.is_empty() {
-            columns.iter().for_each(|column| table.note_scan(*column));
+        missing.sort_unstable();
+        missing.dedup();
+        if !missing.is_empty() {
+            for (column, over) in missing {
+                table.note_scan_over(column, over);
+            }
             return Candidates::Scan;
         }
         let mut slots = Vec::new();
-        for (column, atom) in atoms {
-            let is_indexed = table.lookup(column, atom, &mut |slot, _| slots.push(slot));
+        for (column, over, atom) in lookups {
+            let is_indexed = table.lookup_over(column, over, atom, &mut |slot, _| slots.push(slot));
             assert!(is_indexed, "an index stays as long as the view");
         }
         slots.sort_unstable();

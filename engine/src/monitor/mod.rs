@@ -103,7 +103,8 @@ pub struct Monitors {
     bodies_made: u64,
 }
 
-/// One monitor: 40 bytes, plus 4 in its spec and 16 for its session.
+/// One monitor. There are 10,000 and more of them with one spec: 4 bytes there and some 16 for the session
+/// come on top.
 #[derive(Debug)]
 struct Monitor {
     session: SessionId,
@@ -115,6 +116,8 @@ struct Monitor {
     next: Option<MonitorId>,
     is_lagging: bool,
 }
+
+const _: () = assert!(size_of::<Monitor>() <= 32);
 
 /// Sizes and counters, for operators.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

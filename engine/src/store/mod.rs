@@ -430,27 +430,29 @@ impl Store {
             return;
         }
         for (at, scans) in view.indexes.scans.iter().enumerate() {
-            if scans.load(Ordering::Relaxed) < HOT_INDEX_SCANS_MIN {
-                continue;
-            }
-            scans.store(0, Ordering::Relaxed);
             let column = ColumnIdx(at as u16);
-            if view.has_index(column) {
-                continue;
+            for over in [Over::Keys, Over::Presence] {
+                let count = scans.of(over);
+                if count.load(Ordering::Relaxed) < HOT_INDEX_SCANS_MIN {
+                    continue;
+                }
+                count.store(0, Ordering::Relaxed);
+                if view.has_index_over(column, over) {
+                    continue;
+                }
+                let index = index::Index::default();
+                for (slot, row) in view.iter() {
+                    let add = &mut |atom: &Atom| index.add(index.hash(atom), slot);
+                    over.gained(None, Some(row.get(column)), add);
+                }
+                let hot = HotIndex {
+                    column,
+                    over,
+                    valid_from: self.seq,
+                    index,
+                };
+                view.indexes.hot.write().push(Arc::new(hot));
             }
-            let index = index::Index::default();
-            for (slot, row) in view.iter() {
-                row.get(column)
-                    .keys()
-                    .for_each(|atom| index.add(index.hash(atom), slot));
-            }
-            let hot = HotIndex {
-                column,
-                over: Over::Keys,
-                valid_from: self.seq,
-                index,
-            };
-            view.indexes.hot.write().push(Arc::new(hot));
         }
     }
 

@@ -29,8 +29,15 @@ pub(super) struct TableIndexes {
     /// The schema's `indexes`, in its order.
     pub(super) unique: Vec<UniqueIndex>,
     pub(super) hot: RwLock<Vec<Arc<HotIndex>>>,
-    /// Full scans that an index on the column would have spared, by column; the writer looks and resets.
-    pub(super) scans: Box<[AtomicU32]>,
+    /// Full scans that an index would have spared, by column; the writer looks and resets.
+    pub(super) scans: Box<[Scans]>,
+}
+
+/// Scans for rows by an atom of a column, and for rows with something in it.
+#[derive(Debug, Default)]
+pub(super) struct Scans {
+    keys: AtomicU32,
+    presence: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -50,12 +57,24 @@ pub(super) struct HotIndex {
 }
 
 /// Which atoms of a column an index covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Over {
     /// Elements of a set, keys of a map.
     Keys,
     /// Values of a map.
     Values,
+    /// [`Over::PRESENT`] where there is any element or pair.
+    Presence,
+}
+
+impl Scans {
+    /// The count that an index of a kind is built after; weak references' values are indexed from the start.
+    pub(super) fn of(&self, over: Over) -> &AtomicU32 {
+        match over {
+            Over::Presence => &self.presence,
+            Over::Keys | Over::Values => &self.keys,
+        }
+    }
 }
 
 impl TableView {
@@ -72,7 +91,7 @@ impl TableView {
             uuid: Index::default(),
             unique,
             hot: RwLock::default(),
-            scans: schema.columns.iter().map(|_| AtomicU32::new(0)).collect(),
+            scans: schema.columns.iter().map(|_| Scans::default()).collect(),
         };
         TableView {
             rows: Tree::default(),
@@ -128,7 +147,7 @@ impl TableView {
         self.lookup_over(column, Over::Keys, atom, found)
     }
 
-    /// [`TableView::lookup`] over keys or values.
+    /// [`TableView::lookup`] over keys, values or presence.
     pub fn lookup_over(
         &self,
         column: ColumnIdx,
@@ -136,7 +155,7 @@ impl TableView {
         atom: &Atom,
         found: &mut dyn FnMut(RowSlot, &Row),
     ) -> bool {
-        if column == ColumnIdx::UUID {
+        if column == ColumnIdx::UUID && over == Over::Keys {
             if let Atom::Uuid(uuid) = atom
                 && let Some((slot, row)) = self.get(*uuid)
             {
@@ -162,7 +181,12 @@ impl TableView {
 
     /// True if [`TableView::lookup`] has an index for the column in this version.
     pub fn has_index(&self, column: ColumnIdx) -> bool {
-        column == ColumnIdx::UUID || self.hot_index(column, Over::Keys).is_some()
+        self.has_index_over(column, Over::Keys)
+    }
+
+    /// True if [`TableView::lookup_over`] has an index of this kind for the column in this version.
+    pub fn has_index_over(&self, column: ColumnIdx, over: Over) -> bool {
+        column == ColumnIdx::UUID && over == Over::Keys || self.hot_index(column, over).is_some()
     }
 
     /// Calls `found` for every row whose columns of the schema's index number `index` equal `key`.
@@ -186,7 +210,14 @@ impl TableView {
 
     /// Counts a scan for rows by equality on `column`, so that the writer may build an index for the next.
     pub fn note_scan(&self, column: ColumnIdx) {
-        self.indexes.scans[column.at()].fetch_add(1, Ordering::Relaxed);
+        self.note_scan_over(column, Over::Keys);
+    }
+
+    /// [`TableView::note_scan`] for a scan that an index of this kind would have spared.
+    pub fn note_scan_over(&self, column: ColumnIdx, over: Over) {
+        self.indexes.scans[column.at()]
+            .of(over)
+            .fetch_add(1, Ordering::Relaxed);
     }
 
     fn hot_index(&self, column: ColumnIdx, over: Over) -> Option<Arc<HotIndex>> {
@@ -231,11 +262,15 @@ impl RowBlockId {
 }
 
 impl Over {
+    /// What an index over presence has for a value that is not empty.
+    pub const PRESENT: Atom = Atom::Boolean(true);
+
     /// True if `datum` has `atom` among the atoms that this kind of index covers.
     pub(super) fn covers(self, datum: &Datum, atom: &Atom) -> bool {
         match self {
             Over::Keys => datum.contains_key(atom),
             Over::Values => datum.pairs().iter().any(|(_, value)| value == atom),
+            Over::Presence => !datum.is_empty(),
         }
     }
 
@@ -249,11 +284,15 @@ impl Over {
             return match self {
                 Over::Keys => new.keys().for_each(each),
                 Over::Values => new.values().for_each(each),
+                Over::Presence if new.is_empty() => {}
+                Over::Presence => each(&Over::PRESENT),
             };
         };
         match self {
             Over::Keys => merge::gained_keys(old, new, each),
             Over::Values => merge::gained_values(old, new, each),
+            Over::Presence if !old.is_empty() || new.is_empty() => {}
+            Over::Presence => each(&Over::PRESENT),
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::{PORT, SITE, World};
 use crate::ids::SessionId;
 use crate::monitor::Version;
+use crate::store::Over;
 use bytes::Bytes;
 
 /// What the last publication made: row updates written, distinct bodies.
@@ -241,4 +242,37 @@ fn clients_that_missed_the_same_share_what_they_are_told() {
     let fourth = resume(&mut world, 4, seen);
     assert_ne!(first[1], third[1]);
     assert_eq!(third[1].as_ptr(), fourth[1].as_ptr());
+}
+
+#[test]
+fn conditions_that_are_asked_often_get_indexes() {
+    let mut world = World::new();
+    for row in 1..=400 {
+        let tags = if row % 100 == 0 { "\"x\"" } else { "[\"set\",[]]" };
+        world.commit(&[(PORT, row, Some(&[("tags", tags)]))]);
+    }
+    let requests = r#"{"Port":{"columns":[],"where":[["tags","!=",["set",[]]],["name","==","n"]]}}"#;
+    let rows_count = |reply: &str| reply.matches("initial").count();
+    let schema = world.schema.table(PORT);
+    let (tags, name) = (schema.column_named("tags"), schema.column_named("name"));
+    let (tags, name) = (tags.unwrap(), name.unwrap());
+    for session in 0..10 {
+        assert_eq!(rows_count(&world.add(session, Version::V2, "1", requests).1), 4);
+    }
+    world.publish(&[(PORT, 100, Some(&[("tags", "[\"set\",[]]")]))]);
+    world.publish(&[
+        (PORT, 5, Some(&[("name", "\"n\"")])),
+        (PORT, 6, Some(&[("tags", "\"x\"")])),
+    ]);
+    let table = world.view.table(PORT);
+    assert!(table.has_index_over(tags, Over::Presence) && table.has_index(name));
+    let mut found = Vec::new();
+    assert!(
+        table.lookup_over(tags, Over::Presence, &Over::PRESENT, &mut |_, row| {
+            found.push(row.uuid().as_u128());
+        })
+    );
+    found.sort_unstable();
+    assert_eq!(found, [6, 200, 300, 400]);
+    assert_eq!(rows_count(&world.add(11, Version::V2, "1", requests).1), 5);
 }

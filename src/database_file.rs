@@ -108,8 +108,12 @@ pub struct Rewrite {
 impl Rewrite {
     /// Locks the database `path`, which is to be replaced or, if it does not exist, made.
     pub fn begin(path: &Path) -> Result<Rewrite> {
-        // The file that a link leads to is replaced, not the link.
-        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        // The file that a link leads to is replaced, not the link, even if that file does not exist yet.
+        let target = match (fs::canonicalize(path), RealDisk.read_link(path)) {
+            (Ok(target), _) => target,
+            (Err(_), Some(referent)) => directory_of(path).join(referent),
+            (Err(_), None) => path.to_owned(),
+        };
         let lock = RealDisk.lock(&target).map_err(|error| {
             Fatal::with_io(format!("{}: failed to lock lockfile", path.display()), &error)
         })?;
@@ -141,10 +145,7 @@ impl Rewrite {
             let (from, to) = (self.temporary.display(), self.target.display());
             Fatal::with_io(format!("failed to rename \"{from}\" to \"{to}\""), &error)
         })?;
-        let directory = match self.target.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
+        let directory = directory_of(&self.target);
         RealDisk
             .sync_dir(directory)
             .map_err(|error| self.failed("failed to sync", directory, &error))
@@ -155,5 +156,12 @@ impl Rewrite {
             format!("{}: {what} {}", self.target.display(), path.display()),
             error,
         )
+    }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
 }

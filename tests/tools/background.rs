@@ -3,8 +3,9 @@
 use std::fs::{self, File};
 use std::path::Path;
 
+use ovsdb_harness::command::run;
 use ovsdb_harness::server::create_database;
-use ovsdb_harness::{Client, Peer, Scratch, ServerOptions, schema, wait};
+use ovsdb_harness::{Client, Daemon, Peer, Scratch, ServerOptions, schema, wait};
 use serde_json::json;
 
 /// Sends a command to the control socket of the process that the pidfile names.
@@ -83,5 +84,71 @@ fn monitors_in_the_background_obey_the_control_socket() {
         let pidfile = scratch.join("ovsdb-client.pid");
         wait::until("the end of the client", || (!pidfile.exists()).then_some(()));
         server.stop();
+    }
+}
+
+/// The same course of events, each client of the same peer: what each of them prints.
+fn lock_story(client: Peer, server: Peer) -> [String; 3] {
+    let scratch = Scratch::new();
+    let schema = scratch.write("load.ovsschema", schema::LOAD);
+    let file = create_database(server, &scratch, "load.db", &schema);
+    let server = ServerOptions::new(server, "load").database(&file).start(&scratch);
+    let start = |name: &str, method: &str, first: &str| {
+        let mut command = scratch.command(client.client());
+        command.args(["-vsyslog:off", method, &server.remote().target(), "door"]);
+        let daemon = Daemon::start(name, command, &scratch.join(name));
+        wait::until(first, || daemon.log().contains(first).then_some(()));
+        daemon
+    };
+    let owner = start("owner", "lock", "{\"locked\":true}\n");
+    let waiting = start("waiting", "lock", "{\"locked\":false}\n");
+    let mut thief = start("thief", "steal", "{\"locked\":true}\n");
+    wait::until("the theft", || {
+        owner.log().contains("stolen\n[\"door\"]\n").then_some(())
+    });
+    thief.kill();
+    wait::until("the owner's next turn", || {
+        let logs = [owner.log(), waiting.log()];
+        logs.iter()
+            .any(|log| log.contains("locked\n[\"door\"]\n"))
+            .then_some(())
+    });
+    let logs = [owner.log(), waiting.log(), thief.log()];
+    server.stop();
+    logs
+}
+
+#[test]
+fn lock_holders_print_what_happens_to_the_lock() {
+    let expected = lock_story(Peer::Packaged, Peer::Packaged);
+    for (client, server) in [
+        (Peer::under_test(), Peer::Packaged),
+        (Peer::Packaged, Peer::under_test()),
+        (Peer::under_test(), Peer::under_test()),
+    ] {
+        assert_eq!(lock_story(client, server), expected, "{client:?} of {server:?}");
+    }
+}
+
+#[test]
+fn a_timeout_ends_the_client_by_sigalrm() {
+    use std::os::unix::process::ExitStatusExt;
+    const SIGALRM: i32 = 14;
+    let scratch = Scratch::new();
+    let forever = ["wait", "unix:missing.sock", "Nope", "added"];
+    for peer in [Peer::Packaged, Peer::under_test()] {
+        let by_option = run(scratch.command(peer.client()).arg("--timeout=1").args(forever));
+        let by_variable = run(scratch
+            .command(peer.client())
+            .env("OVS_CTL_TIMEOUT", "1")
+            .args(forever));
+        for finished in [by_option, by_variable] {
+            assert_eq!(
+                finished.status.signal(),
+                Some(SIGALRM),
+                "{peer:?}: {}",
+                finished.text()
+            );
+        }
     }
 }

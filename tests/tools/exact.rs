@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ovsdb_harness::command::run;
+use ovsdb_harness::command::{run, run_ok};
 use ovsdb_harness::server::create_database;
 use ovsdb_harness::{Peer, Scratch, ServerOptions, wait};
 use serde_json::json;
@@ -386,4 +386,42 @@ fn backups_are_restored() {
         assert_eq!(dump(), before);
     }
     server.stop();
+}
+
+/// In place, through a link, and to a link that leads nowhere yet: the link stays one.
+#[test]
+fn compaction_follows_links() {
+    use std::os::unix::fs::symlink;
+    let scratch = Scratch::new();
+    let schema = scratch.write("zoo.ovsschema", SCHEMA);
+    create_database(Peer::Packaged, &scratch, "zoo.db", &schema);
+    for peer in [Peer::Packaged, Peer::under_test()] {
+        run_ok(scratch.command(peer.tool()).args(["transact", "zoo.db", FILL]));
+        let records = |name: &str| {
+            let text = std::fs::read_to_string(scratch.join(name)).expect("the database is there");
+            text.matches("OVSDB JSON").count()
+        };
+        assert_eq!(records("zoo.db"), 2 + usize::from(peer == Peer::under_test()));
+        let link = scratch.join("link.db");
+        let other = scratch.join("other.db");
+        symlink("zoo.db", &link).expect("can make a link");
+        symlink("new.db", &other).expect("can make a link");
+        run_ok(
+            scratch
+                .command(peer.tool())
+                .args(["compact", "link.db", "other.db"]),
+        );
+        run_ok(scratch.command(peer.tool()).args(["compact", "link.db"]));
+        for name in ["link.db", "other.db"] {
+            let kind = scratch
+                .join(name)
+                .symlink_metadata()
+                .expect("the link is there")
+                .file_type();
+            assert!(kind.is_symlink(), "{peer:?} {name}");
+            assert_eq!(records(name), 2, "{peer:?} {name}");
+            std::fs::remove_file(scratch.join(name)).expect("the link is there");
+        }
+        std::fs::remove_file(scratch.join("new.db")).expect("the link led there");
+    }
 }

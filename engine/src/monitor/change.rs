@@ -1,15 +1,15 @@
 //! Changes a monitor's conditions and tells its client what that brings and takes away.
 
-use super::conditions::{Candidates, ConditionId};
+use super::conditions::ConditionId;
 use super::gather::Gather;
 use super::heads::TAIL;
-use super::initial::{TableUpdates, each_row};
+use super::initial::TableUpdates;
 use super::request::{self, Change};
 use super::shape::Outcome;
 use super::spec::{PartId, SpecId};
 use super::{MonitorId, Monitors, Sink};
 use crate::error::Result;
-use crate::store::{Row, View};
+use crate::store::View;
 use ovsdb_wire::value::Object;
 
 impl Monitors {
@@ -88,14 +88,14 @@ impl Monitors {
         let shape = self.specs.shape(part.shape);
         let conditions = self.specs.conditions(part.table);
         let table = view.table(part.table);
-        let candidates: Candidates = conditions.candidates_between(old, new, table);
-        each_row(table, candidates, &mut |row: &Row| match (
-            conditions.holds(old, row),
-            conditions.holds(new, row),
-        ) {
-            (false, true) => updates.row(shape, Outcome::Insert, None, Some(row)),
-            (true, false) => updates.row(shape, Outcome::Delete, Some(row), None),
-            _ => {}
+        let candidates = conditions.candidates_between(old, new, table);
+        candidates.each_row(table, &mut |row| {
+            let (had, has) = (conditions.holds(old, row), conditions.holds(new, row));
+            match Outcome::of(had, has) {
+                Some(outcome @ Outcome::Insert) => updates.row(shape, outcome, None, Some(row)),
+                Some(outcome @ Outcome::Delete) => updates.row(shape, outcome, Some(row), None),
+                _ => {}
+            }
         });
     }
 }

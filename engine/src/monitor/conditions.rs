@@ -10,20 +10,18 @@
 //! is that of the conditions that match. Clauses that no lookup can find are evaluated once per row, not
 //! once per condition, and counted.
 
-use super::clause::{Comparison, Filter, Probe, Probing};
+use super::candidates::Candidates;
+use super::clause::Filter;
+use super::clauses::{ClauseEntry, ClauseId, Clauses};
 use super::shape::Outcome;
 use super::spec::PartId;
 use crate::datum::Datum;
-use crate::ids::{ColumnIdx, RowSlot};
+use crate::ids::ColumnIdx;
 use crate::limits::CONDITION_CLAUSES_EVALUATED_MAX;
-use crate::store::{Over, Row, TableView};
+use crate::store::{Row, TableView};
 use hashbrown::HashTable;
 use slab::Slab;
-use std::hash::{BuildHasher, Hash, Hasher};
-
-/// A clause of some condition on the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct ClauseId(u32);
+use std::hash::BuildHasher;
 
 /// A condition on the table, in canonical form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,25 +31,13 @@ pub(super) struct ConditionId(u32);
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
     hasher: foldhash::fast::RandomState,
-    clauses: Slab<ClauseEntry>,
-    clause_ids: HashTable<ClauseId>,
-    /// Clauses by what a row must have to satisfy them.
-    probes: HashTable<ClauseId>,
-    /// Columns that some clause is about, ascending.
-    columns: Vec<ProbedColumn>,
+    clauses: Clauses,
     conditions: Slab<ConditionEntry>,
     condition_ids: HashTable<ConditionId>,
     always: Option<ConditionId>,
     /// Conditions marked by the rows that are being matched.
     marked: Vec<ConditionId>,
     evaluations: u64,
-}
-
-#[derive(Debug)]
-struct ClauseEntry {
-    comparison: Comparison,
-    /// Conditions that contain the clause, ascending.
-    conditions: Vec<ConditionId>,
 }
 
 #[derive(Debug)]
@@ -70,18 +56,6 @@ enum Rule {
     Always,
     /// Ascending; empty never matches.
     AnyOf(Box<[ClauseId]>),
-}
-
-/// What the clauses on one column are looked up by.
-#[derive(Debug)]
-struct ProbedColumn {
-    column: ColumnIdx,
-    only: u32,
-    has: u32,
-    maps: u32,
-    present: Option<ClauseId>,
-    absent: Option<ClauseId>,
-    anything: Vec<ClauseId>,
 }
 
 /// Versions of a row that something is true of.
@@ -130,14 +104,6 @@ impl Match {
     }
 }
 
-/// Rows that may be affected by some clauses.
-pub(super) enum Candidates {
-    /// Found by index, ascending and distinct.
-    Slots(Vec<RowSlot>),
-    /// Any row of the table.
-    Scan,
-}
-
 /// Sizes, for operators.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ConditionsUsage {
@@ -161,7 +127,7 @@ impl Conditions {
             Filter::AnyOf(comparisons) => {
                 let mut ids: Vec<ClauseId> = comparisons
                     .iter()
-                    .map(|comparison| self.clause(comparison))
+                    .map(|comparison| self.clauses.intern(comparison))
                     .collect();
                 ids.sort_unstable();
                 ids.dedup();
@@ -194,7 +160,7 @@ impl Conditions {
         }
         match &entry.rule {
             Rule::Always => self.always = None,
-            Rule::AnyOf(clauses) => clauses.iter().for_each(|clause| self.leave(*clause, id)),
+            Rule::AnyOf(clauses) => clauses.iter().for_each(|clause| self.clauses.leave(*clause, id)),
         }
     }
 
@@ -218,17 +184,14 @@ impl Conditions {
     /// Appends what is true of a changed row, as far as some condition asks for it.
     pub(super) fn signals(&mut self, old: Option<&Row>, new: Option<&Row>, signals: &mut Vec<Signal>) {
         signals.push(Signal::Exists(Versions::of(old.is_some(), new.is_some())));
-        let lookup = Lookup {
-            hasher: &self.hasher,
-            probes: &self.probes,
-            clauses: &self.clauses,
-        };
-        for column in &self.columns {
+        for column in self.clauses.columns() {
             let mut visit = |value: &Datum, versions: Versions| {
-                lookup.satisfied(column, value, &mut self.evaluations, &mut |clause, _| {
+                let found = &mut |clause, _: &ClauseEntry| {
                     signals.push(Signal::Satisfies(clause, versions));
                     true
-                });
+                };
+                self.clauses
+                    .satisfied(column, value, &mut self.evaluations, found);
             };
             let old = old.map(|row| row.get(column.column));
             let new = new.map(|row| row.get(column.column));
@@ -256,7 +219,7 @@ impl Conditions {
                 }
                 Signal::Satisfies(clause, versions) => (clause, versions),
             };
-            for id in &self.clauses[clause.at()].conditions {
+            for id in &self.clauses.get(*clause).conditions {
                 let mark = &mut self.conditions[id.at()].mark;
                 if *mark == Versions::default() {
                     self.marked.push(*id);
@@ -278,7 +241,7 @@ impl Conditions {
         };
         clauses
             .iter()
-            .map(|clause| self.clauses[clause.at()].comparison.column)
+            .map(|clause| self.clauses.get(*clause).comparison.column)
     }
 
     /// True if every row satisfies the condition.
@@ -294,37 +257,25 @@ impl Conditions {
         };
         if clauses.len() <= CONDITION_CLAUSES_EVALUATED_MAX {
             return clauses.iter().any(|clause| {
-                let comparison = &self.clauses[clause.at()].comparison;
+                let comparison = &self.clauses.get(*clause).comparison;
                 comparison.holds_for(row.get(comparison.column))
             });
         }
-        let lookup = Lookup {
-            hasher: &self.hasher,
-            probes: &self.probes,
-            clauses: &self.clauses,
-        };
-        self.columns.iter().any(|column| {
-            let mut is_found = false;
-            lookup.satisfied(column, row.get(column.column), &mut 0, &mut |_, clause| {
-                is_found = clause.conditions.binary_search(&id).is_ok();
-                !is_found
-            });
-            is_found
-        })
+        self.clauses.any_of(id, row)
     }
 
     /// Rows of `table` that may satisfy the condition.
     pub(super) fn candidates(&self, id: ConditionId, table: &TableView) -> Candidates {
         match &self.conditions[id.at()].rule {
             Rule::Always => Candidates::Scan,
-            Rule::AnyOf(clauses) => self.candidates_of(clauses, table),
+            Rule::AnyOf(clauses) => self.look_up(clauses, table),
         }
     }
 
     /// Rows of `table` that may satisfy one of the two conditions and not the other.
     pub(super) fn candidates_between(&self, a: ConditionId, b: ConditionId, table: &TableView) -> Candidates {
         match (&self.conditions[a.at()].rule, &self.conditions[b.at()].rule) {
-            (Rule::AnyOf(a), Rule::AnyOf(b)) => self.candidates_of(&symmetric_difference(a, b), table),
+            (Rule::AnyOf(a), Rule::AnyOf(b)) => self.look_up(&symmetric_difference(a, b), table),
             _ => Candidates::Scan,
         }
     }
@@ -333,49 +284,14 @@ impl Conditions {
         ConditionsUsage {
             conditions: self.conditions.len(),
             clauses: self.clauses.len(),
-            clauses_unindexed: self.columns.iter().map(|column| column.anything.len()).sum(),
+            clauses_unindexed: self.clauses.unindexed_count(),
             evaluations: self.evaluations,
         }
     }
 
-    /// Looks every clause up in the table's indexes, unless one of them has none or a scan is cheaper.
-    fn candidates_of(&self, clauses: &[ClauseId], table: &TableView) -> Candidates {
-        if clauses.len() > table.len() {
-            return Candidates::Scan;
-        }
-        let mut lookups = Vec::with_capacity(clauses.len());
-        for clause in clauses {
-            let comparison = &self.clauses[clause.at()].comparison;
-            let (over, atom) = match comparison.probing().probe {
-                Probe::Only(atom) | Probe::Has(atom) | Probe::Maps(atom, _) => (Over::Keys, atom),
-                Probe::Present => (Over::Presence, &Over::PRESENT),
-                Probe::Absent | Probe::Anything => return Candidates::Scan,
-            };
-            lookups.push((comparison.column, over, atom));
-        }
-        let mut missing: Vec<(ColumnIdx, Over)> = Vec::new();
-        for (column, over, _) in &lookups {
-            // Clauses on one column stand mostly side by side.
-            if missing.last() != Some(&(*column, *over)) && !table.has_index_over(*column, *over) {
-                missing.push((*column, *over));
-            }
-        }
-        missing.sort_unstable();
-        missing.dedup();
-        if !missing.is_empty() {
-            for (column, over) in missing {
-                table.note_scan_over(column, over);
-            }
-            return Candidates::Scan;
-        }
-        let mut slots = Vec::new();
-        for (column, over, atom) in lookups {
-            let is_indexed = table.lookup_over(column, over, atom, &mut |slot, _| slots.push(slot));
-            assert!(is_indexed, "an index stays as long as the view");
-        }
-        slots.sort_unstable();
-        slots.dedup();
-        Candidates::Slots(slots)
+    fn look_up(&self, clauses: &[ClauseId], table: &TableView) -> Candidates {
+        let comparisons = clauses.iter().map(|clause| &self.clauses.get(*clause).comparison);
+        Candidates::of(comparisons, table)
     }
 
     fn insert(&mut self, hash: u64, rule: Rule) -> ConditionId {
@@ -383,11 +299,7 @@ impl Conditions {
         match &rule {
             Rule::Always => self.always = Some(id),
             Rule::AnyOf(clauses) => {
-                for clause in clauses {
-                    let conditions = &mut self.clauses[clause.at()].conditions;
-                    let place = conditions.binary_search(&id).expect_err("the condition is new");
-                    conditions.insert(place, id);
-                }
+                clauses.iter().for_each(|clause| self.clauses.join(*clause, id));
             }
         }
         self.conditions.insert(ConditionEntry {
@@ -401,200 +313,6 @@ impl Conditions {
             .insert_unique(hash, id, |id| hasher.hash_one(&conditions[id.at()].rule));
         id
     }
-
-    /// The clause, made known to the index if it is new.
-    fn clause(&mut self, comparison: &Comparison) -> ClauseId {
-        let hash = self.hasher.hash_one(comparison);
-        let known = self
-            .clause_ids
-            .find(hash, |id| self.clauses[id.at()].comparison == *comparison);
-        if let Some(id) = known {
-            return *id;
-        }
-        let id = ClauseId(narrow(self.clauses.insert(ClauseEntry {
-            comparison: comparison.clone(),
-            conditions: Vec::new(),
-        })));
-        let (hasher, clauses) = (&self.hasher, &self.clauses);
-        self.clause_ids
-            .insert_unique(hash, id, |id| hasher.hash_one(&clauses[id.at()].comparison));
-        let probe_hash = hash_probe(hasher, comparison);
-        let probe = comparison.probing().probe;
-        if is_hashed(probe) {
-            self.probes.insert_unique(probe_hash, id, |id| {
-                hash_probe(hasher, &clauses[id.at()].comparison)
-            });
-        }
-        let column = comparison.column;
-        let place = match self.columns.binary_search_by_key(&column, |known| known.column) {
-            Ok(place) => place,
-            Err(place) => {
-                self.columns.insert(place, ProbedColumn::new(column));
-                place
-            }
-        };
-        self.columns[place].add(probe, id);
-        id
-    }
-
-    /// Takes a condition from a clause, and the clause from the index if that was the last.
-    fn leave(&mut self, clause: ClauseId, condition: ConditionId) {
-        let conditions = &mut self.clauses[clause.at()].conditions;
-        let place = conditions
-            .binary_search(&condition)
-            .expect("a clause knows its conditions");
-        conditions.remove(place);
-        if !conditions.is_empty() {
-            return;
-        }
-        let comparison = self.clauses.remove(clause.at()).comparison;
-        let hash = self.hasher.hash_one(&comparison);
-        if let Ok(found) = self.clause_ids.find_entry(hash, |id| *id == clause) {
-            found.remove();
-        }
-        let probe = comparison.probing().probe;
-        let hash = hash_probe(&self.hasher, &comparison);
-        if is_hashed(probe)
-            && let Ok(found) = self.probes.find_entry(hash, |id| *id == clause)
-        {
-            found.remove();
-        }
-        let place = self
-            .columns
-            .binary_search_by_key(&comparison.column, |known| known.column)
-            .expect("a clause's column is probed");
-        if self.columns[place].remove(probe, clause) {
-            self.columns.remove(place);
-        }
-    }
-}
-
-/// The parts of [`Conditions`] that finding clauses reads.
-struct Lookup<'c> {
-    hasher: &'c foldhash::fast::RandomState,
-    probes: &'c HashTable<ClauseId>,
-    clauses: &'c Slab<ClauseEntry>,
-}
-
-impl Lookup<'_> {
-    /// Calls `found` for the clauses on `column` that `value` satisfies until it returns false.
-    fn satisfied(
-        &self,
-        column: &ProbedColumn,
-        value: &Datum,
-        evaluations: &mut u64,
-        found: &mut dyn FnMut(ClauseId, &ClauseEntry) -> bool,
-    ) {
-        let presence = if value.is_empty() {
-            column.absent
-        } else {
-            column.present
-        };
-        if let Some(clause) = presence
-            && !found(clause, &self.clauses[clause.at()])
-        {
-            return;
-        }
-        if column.only > 0
-            && let Datum::One(atom) = value
-            && !self.probe(column.column, Probe::Only(atom), value, found)
-        {
-            return;
-        }
-        if column.has > 0 {
-            for atom in value.atoms() {
-                if !self.probe(column.column, Probe::Has(atom), value, found) {
-                    return;
-                }
-            }
-        }
-        if column.maps > 0 {
-            for (key, mapped) in value.pairs() {
-                if !self.probe(column.column, Probe::Maps(key, mapped), value, found) {
-                    return;
-                }
-            }
-        }
-        for clause in &column.anything {
-            let entry = &self.clauses[clause.at()];
-            *evaluations += 1;
-            if entry.comparison.holds_for(value) && !found(*clause, entry) {
-                return;
-            }
-        }
-    }
-
-    /// Calls `found` for the clauses with this probe that `value` satisfies; false if it returned false.
-    fn probe(
-        &self,
-        column: ColumnIdx,
-        probe: Probe<'_>,
-        value: &Datum,
-        found: &mut dyn FnMut(ClauseId, &ClauseEntry) -> bool,
-    ) -> bool {
-        let mut state = self.hasher.build_hasher();
-        probe.hash_into(column, &mut state);
-        self.probes.iter_hash(state.finish()).all(|id| {
-            let entry = &self.clauses[id.at()];
-            let Probing {
-                probe: known,
-                is_exact,
-            } = entry.comparison.probing();
-            let is_satisfied = entry.comparison.column == column
-                && known == probe
-                && (is_exact || entry.comparison.holds_for(value));
-            !is_satisfied || found(*id, entry)
-        })
-    }
-}
-
-impl ProbedColumn {
-    fn new(column: ColumnIdx) -> ProbedColumn {
-        ProbedColumn {
-            column,
-            only: 0,
-            has: 0,
-            maps: 0,
-            present: None,
-            absent: None,
-            anything: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, probe: Probe<'_>, clause: ClauseId) {
-        match probe {
-            Probe::Only(_) => self.only += 1,
-            Probe::Has(_) => self.has += 1,
-            Probe::Maps(..) => self.maps += 1,
-            Probe::Present => self.present = Some(clause),
-            Probe::Absent => self.absent = Some(clause),
-            Probe::Anything => self.anything.push(clause),
-        }
-    }
-
-    /// True if no clause is left.
-    fn remove(&mut self, probe: Probe<'_>, clause: ClauseId) -> bool {
-        match probe {
-            Probe::Only(_) => self.only -= 1,
-            Probe::Has(_) => self.has -= 1,
-            Probe::Maps(..) => self.maps -= 1,
-            Probe::Present => self.present = None,
-            Probe::Absent => self.absent = None,
-            Probe::Anything => self.anything.retain(|other| *other != clause),
-        }
-        self.only == 0
-            && self.has == 0
-            && self.maps == 0
-            && self.present.is_none()
-            && self.absent.is_none()
-            && self.anything.is_empty()
-    }
-}
-
-impl ClauseId {
-    fn at(self) -> usize {
-        self.0 as usize
-    }
 }
 
 impl ConditionId {
@@ -604,20 +322,7 @@ impl ConditionId {
 }
 
 fn narrow(key: usize) -> u32 {
-    u32::try_from(key).expect("memory ends before 2^32 clauses or conditions")
-}
-
-fn is_hashed(probe: Probe<'_>) -> bool {
-    matches!(probe, Probe::Only(_) | Probe::Has(_) | Probe::Maps(..))
-}
-
-fn hash_probe(hasher: &foldhash::fast::RandomState, comparison: &Comparison) -> u64 {
-    let mut state = hasher.build_hasher();
-    comparison
-        .probing()
-        .probe
-        .hash_into(comparison.column, &mut state);
-    state.finish()
+    u32::try_from(key).expect("memory ends before 2^32 conditions")
 }
 
 /// What is in one of two ascending lists only.

@@ -1,6 +1,5 @@
 //! What a new monitor is told at once: what its tables contain, or what changed since it was last here.
 
-use super::conditions::Candidates;
 use super::gather::Gather;
 use super::row_update;
 use super::shape::{Outcome, Shape};
@@ -119,7 +118,7 @@ impl Monitors {
                 continue;
             }
             let candidates = conditions.candidates(part.condition, table);
-            each_row(table, candidates, &mut |row| {
+            candidates.each_row(table, &mut |row| {
                 if conditions.holds(part.condition, row) {
                     updates.row(shape, Outcome::Initial, None, Some(row));
                 }
@@ -157,13 +156,5 @@ impl Monitors {
             };
             updates.rows(shape.table, text);
         }
-    }
-}
-
-/// Calls `each` for the candidates in order of slot.
-pub(super) fn each_row(table: &TableView, candidates: Candidates, each: &mut dyn FnMut(&Row)) {
-    match candidates {
-        Candidates::Scan => table.iter().for_each(|(_, row)| each(row)),
-        Candidates::Slots(slots) => slots.iter().filter_map(|slot| table.at(*slot)).for_each(each),
     }
 }

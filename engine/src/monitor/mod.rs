@@ -22,8 +22,10 @@
 //! a session (the caller's).
 
 mod bodies;
+mod candidates;
 mod change;
 mod clause;
+mod clauses;
 mod conditions;
 mod fragments;
 mod gather;

@@ -1,0 +1,65 @@
+//! Rows that conditions may concern, found by the table's indexes rather than by reading it.
+
+use super::clause::{Comparison, Probe};
+use crate::ids::{ColumnIdx, RowSlot};
+use crate::store::{Over, Row, TableView};
+
+/// Rows that may be affected by some clauses.
+pub(super) enum Candidates {
+    /// Found by index, ascending and distinct.
+    Slots(Vec<RowSlot>),
+    /// Any row of the table.
+    Scan,
+}
+
+impl Candidates {
+    /// Looks every clause up in the table's indexes, unless one of them has none or a scan is cheaper.
+    pub(super) fn of<'c>(
+        comparisons: impl ExactSizeIterator<Item = &'c Comparison>,
+        table: &TableView,
+    ) -> Candidates {
+        if comparisons.len() > table.len() {
+            return Candidates::Scan;
+        }
+        let mut lookups = Vec::with_capacity(comparisons.len());
+        for comparison in comparisons {
+            let (over, atom) = match comparison.probing().probe {
+                Probe::Only(atom) | Probe::Has(atom) | Probe::Maps(atom, _) => (Over::Keys, atom),
+                Probe::Present => (Over::Presence, &Over::PRESENT),
+                Probe::Absent | Probe::Anything => return Candidates::Scan,
+            };
+            lookups.push((comparison.column, over, atom));
+        }
+        let mut missing: Vec<(ColumnIdx, Over)> = Vec::new();
+        for (column, over, _) in &lookups {
+            // Clauses on one column stand mostly side by side.
+            if missing.last() != Some(&(*column, *over)) && !table.has_index_over(*column, *over) {
+                missing.push((*column, *over));
+            }
+        }
+        missing.sort_unstable();
+        missing.dedup();
+        if !missing.is_empty() {
+            for (column, over) in missing {
+                table.note_scan_over(column, over);
+            }
+            return Candidates::Scan;
+        }
+        let mut slots = Vec::new();
+        for (column, over, atom) in lookups {
+            let is_indexed = table.lookup_over(column, over, atom, &mut |slot, _| slots.push(slot));
+            assert!(is_indexed, "an index stays as long as the view");
+        }
+        slots.sort_unstable();
+        slots.dedup();
+        Candidates::Slots(slots)
+    }
+
+    /// Calls `each` for the candidates in order of slot.
+    pub(super) fn each_row(self, table: &TableView, each: &mut dyn FnMut(&Row)) {
+        match self {
+            Candidates::Scan => table.iter().for_each(|(_, row)| each(row)),
+            Candidates::Slots(slots) => slots.iter().filter_map(|slot| table.at(*slot)).for_each(each),
+        }
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! It listens on a fixed port, so that each test gives it a network of its own.
 
+use std::path::Path;
 use std::process::Command;
 
 use ovsdb_harness::command::{run, run_ok};
@@ -49,10 +50,11 @@ fn serves_and_keeps(network: &Network) {
             "how to connect is not said:\n{said}"
         );
         let socket = said
-            .split(|character: char| character.is_whitespace() || "\"',;()".contains(character))
-            .find_map(|word| word.strip_prefix("unix:"))
+            .split(char::is_whitespace)
+            .map(|word| word.trim_end_matches(['.', ',']))
+            .find(|word| word.ends_with(".sock"))
             .unwrap_or_else(|| panic!("the socket is not named:\n{said}"));
-        assert!(scratch.path().join(socket).exists(), "{socket} is not there");
+        assert!(Path::new(socket).exists(), "{socket} is not there");
         let chassis = format!("hv{restarts}");
         run_ok(&mut sbctl(
             network,

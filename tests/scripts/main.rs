@@ -96,7 +96,7 @@ fn a_crashed_server_is_started_again() {
     run_ok(
         node.scratch
             .command("kill")
-            .args(["-s", "SEGV", &crashed.to_string()]),
+            .args(["-s", "ABRT", &crashed.to_string()]),
     );
     wait::until("another process in the pidfile", || {
         node.pid("ovnnb_db").filter(|pid| *pid != crashed)

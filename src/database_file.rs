@@ -5,10 +5,10 @@ use ovsdb_engine::commit::{Replay, Snapshot};
 use ovsdb_engine::schema::{self, Schema};
 use ovsdb_engine::store::{Store, View};
 use ovsdb_engine::txn::next_txn_id;
+use ovsdb_io::db::parse_record;
 use ovsdb_storage::disk::{Disk, RealDisk};
 use ovsdb_storage::log::{self, Access, Reader};
 use ovsdb_storage::record::{Entry, Record};
-use ovsdb_wire::strict;
 use ovsdb_wire::value::Value;
 use std::fs;
 use std::io;
@@ -69,11 +69,7 @@ pub fn next_record(reader: &mut Reader) -> Result<Option<Record>> {
 
 /// The body of a record as JSON.
 pub fn parse<'a>(reader: &Reader, record: &'a Record, arena: &'a Bump) -> Result<Value<'a>> {
-    match strict::parse(&record.body, arena) {
-        Ok(value @ Value::Object(_)) => Ok(value),
-        Ok(_) => Err(reader.not_object(record).into()),
-        Err(error) => Err(reader.not_json(record, error).into()),
-    }
+    Ok(parse_record(reader, record, arena)?)
 }
 
 /// The schema, and the transaction id that its record's hash makes.

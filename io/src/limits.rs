@@ -89,3 +89,7 @@ pub const HISTORY_BYTES_MAX: usize = 64 << 20;
 
 /// Size above which a worker's parse arena is given back after a message.
 pub const ARENA_KEEP_BYTES: usize = 1 << 20;
+
+/// Milliseconds that a record may stay unsynced under `--durability=relaxed`. One sync in two seconds costs nothing
+/// that can be measured, and what a power cut can take stays small.
+pub const LAZY_SYNC_MS: u64 = 2000;

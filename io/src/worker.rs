@@ -284,6 +284,20 @@ impl Handler for Worker {
         buffer.drain(..used);
     }
 
+    /// A client that says no more still gets its answers.
+    fn peer_ended(&mut self, io: &mut dyn Outgoing, conn: ConnId) -> bool {
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return true;
+        };
+        if !self.sessions.is_busy(connection.session) {
+            return true;
+        }
+        self.sessions.wait_until_idle(connection.session);
+        connection.is_waiting = true;
+        io.pause_reading(conn, true);
+        false
+    }
+
     fn closed(&mut self, io: &mut dyn Outgoing, conn: ConnId, reason: Closed) {
         let Some(connection) = self.connections.remove(&conn) else {
             return;

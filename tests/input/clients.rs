@@ -17,6 +17,22 @@ const UNREAD_ROW_BYTES: usize = 100_000;
 /// A client that has said all it will say is served to the end or closed; it holds up nobody, and what it has sent
 /// whole is done.
 #[test]
+fn a_half_closed_client_gets_its_answers() {
+    let scene = Scene::new();
+    for remote in [scene.server.tcp(), scene.server.remote()] {
+        for id in 1..=20 {
+            let mut client = Client::connect(&remote);
+            client
+                .send_raw(insertion(id, "last words").to_string().as_bytes())
+                .expect("the server takes the bytes");
+            client.close_sending_side();
+            client.reply(id).expect("the insertion is done");
+            client.expect_closed();
+        }
+    }
+}
+
+#[test]
 fn a_half_closed_client_is_let_go() {
     let scene = Scene::new();
     let mut bystander = Bystander::new(&scene.server);

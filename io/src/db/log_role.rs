@@ -3,7 +3,9 @@
 //! While a sync is under way the sequencer gathers the next group, so one sync serves all that came
 //! meanwhile. Publication happens here, before any answer is handed to a worker.
 
+use super::clock;
 use super::role::Role;
+use crate::limits::LAZY_SYNC_MS;
 use ovsdb_engine::database::Database;
 use ovsdb_engine::inbox::Inbox;
 use ovsdb_engine::sequencer::{self, Event, Group, LogFailure};
@@ -76,6 +78,8 @@ pub(super) struct LogRole {
     pub(super) writer: Option<Writer>,
     /// Groups of earlier attempts go back unwritten.
     pub(super) attempt: u32,
+    /// Under the relaxed rule: since when something has not been synced.
+    pub(super) unsynced_since_ms: Option<u64>,
 }
 
 impl Role for LogRole {
@@ -92,7 +96,7 @@ impl Role for LogRole {
             }
         }
         self.write(groups);
-        None
+        self.sync_lazily()
     }
 }
 
@@ -149,6 +153,28 @@ impl LogRole {
             text: error.to_string(),
             is_sticky: writer.broken().is_some(),
         })
+    }
+
+    /// Under the relaxed rule what nobody waits for reaches the disk within [`LAZY_SYNC_MS`] all the same, so
+    /// that a power cut costs seconds and not hours. Returns when to look again.
+    fn sync_lazily(&mut self) -> Option<Duration> {
+        let writer = self.writer.as_mut()?;
+        if writer.durable() == writer.end() || writer.broken().is_some() {
+            self.unsynced_since_ms = None;
+            return None;
+        }
+        let now_ms = clock::monotonic_ms();
+        let since_ms = *self.unsynced_since_ms.get_or_insert(now_ms);
+        let due_ms = since_ms + LAZY_SYNC_MS;
+        if now_ms < due_ms {
+            return Some(Duration::from_millis(due_ms - now_ms));
+        }
+        if let Err(error) = writer.sync() {
+            log::error!(target: "ovsdb_server", "{error}");
+        }
+        self.state.update(writer);
+        self.unsynced_since_ms = None;
+        None
     }
 
     fn publish(&mut self, groups: Vec<Group>) {

@@ -15,6 +15,7 @@ mod sequencer_role;
 
 pub(crate) use clock::monotonic_ms;
 pub use log_role::Durability;
+pub use open::parse_record;
 pub(crate) use open::{Opened, open};
 
 use crate::limits::HISTORY_BYTES_MAX;
@@ -91,6 +92,7 @@ impl Hosted {
             state: Arc::clone(&state),
             writer,
             attempt: 0,
+            unsynced_since_ms: None,
         };
         let sequencer_role = SequencerRole {
             sequencer: Sequencer::new(store, Arc::clone(&shared.locks), settings.sequencer),

@@ -8,6 +8,7 @@ use ovsdb_engine::txn::next_txn_id;
 use ovsdb_storage::disk::RealDisk;
 use ovsdb_storage::error::{Error, Kind};
 use ovsdb_storage::log::{Access, Reader, Writer};
+use ovsdb_storage::record::Record;
 use ovsdb_wire::strict;
 use ovsdb_wire::value::Value;
 use std::path::Path;
@@ -39,15 +40,9 @@ fn replay(reader: &mut Reader, epoch: u64) -> Result<Store, Error> {
     };
     while let Some(record) = reader.read()? {
         arena.reset();
-        let value = match strict::parse(&record.body, &arena) {
-            Ok(value @ Value::Object(_)) => value,
-            Ok(_) => {
-                let why = reader.not_object(&record);
-                reader.unread(why)?;
-                continue;
-            }
-            Err(error) => {
-                let why = reader.not_json(&record, error);
+        let value = match parse_record(reader, &record, &arena) {
+            Ok(value) => value,
+            Err(why) => {
                 reader.unread(why)?;
                 continue;
             }
@@ -72,10 +67,7 @@ fn read_schema(reader: &mut Reader, arena: &Bump) -> Result<(Schema, Uuid), Erro
             format!("{name}: database file contains no schema"),
         ));
     };
-    let value = match strict::parse(&record.body, arena) {
-        Ok(value) => value,
-        Err(error) => return Err(reader.not_json(&record, error)),
-    };
+    let value = parse_record(reader, &record, arena)?;
     let schema = schema::parse(&value).map_err(|error| {
         Error::new(
             Kind::Syntax,
@@ -83,4 +75,13 @@ fn read_schema(reader: &mut Reader, arena: &Bump) -> Result<(Schema, Uuid), Erro
         )
     })?;
     Ok((schema, next_txn_id(Uuid::nil(), &record.sha1.0)))
+}
+
+/// The body of a record as JSON; anything but an object is an error that tells the record's place.
+pub fn parse_record<'a>(reader: &Reader, record: &'a Record, arena: &'a Bump) -> Result<Value<'a>, Error> {
+    match strict::parse(&record.body, arena) {
+        Ok(value @ Value::Object(_)) => Ok(value),
+        Ok(_) => Err(reader.not_object(record)),
+        Err(error) => Err(reader.not_json(record, error)),
+    }
 }

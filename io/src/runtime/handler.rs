@@ -54,6 +54,12 @@ pub trait Handler: 'static {
     /// when reading goes on and some were left.
     fn received(&mut self, io: &mut dyn Outgoing, conn: ConnId, buffer: &mut Vec<u8>);
 
+    /// The peer of `conn` has ended its own side; everything it sent before has been received. True lets the
+    /// connection go. Otherwise the handler has paused reading, and is asked again when reading goes on.
+    fn peer_ended(&mut self, _io: &mut dyn Outgoing, _conn: ConnId) -> bool {
+        true
+    }
+
     /// `conn` is gone; nothing more is told about it. Sends to it are ignored.
     fn closed(&mut self, io: &mut dyn Outgoing, conn: ConnId, reason: Closed);
 

@@ -74,6 +74,18 @@ fn deliver<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, buffer: &mut Vec<u8>)
     }
 }
 
+/// The peer has ended its side: whether the handler lets the connection go now.
+fn lets_go<H: Handler>(cell: &WorkerCell<H>, conn: ConnId) -> bool {
+    let mut worker = cell.borrow_mut();
+    let Worker { handler, port } = &mut *worker;
+    let is_open = port
+        .connections
+        .get(conn)
+        .is_some_and(|connection| matches!(connection.phase, Phase::Open));
+    port.open_turn();
+    !is_open || handler.peer_ended(port, conn)
+}
+
 /// The connection's end: the handler is told, then it is gone.
 fn finish<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, seen: Closed) {
     let mut worker = cell.borrow_mut();
@@ -111,7 +123,8 @@ async fn read_when_ready<H: Handler>(cell: WorkerCell<H>, conn: ConnId, stream: 
         }
         match receive(&cell, socket, &mut buffer).await {
             Err(error) => break Closed::Failed(error),
-            Ok(Received::End) => break Closed::Peer,
+            Ok(Received::End) if lets_go(&cell, conn) => break Closed::Peer,
+            Ok(Received::End) => {}
             Ok(Received::Bytes { filled }) => {
                 deliver(&cell, conn, &mut buffer);
                 settle(&mut cell.borrow_mut().port, &mut buffer);
@@ -217,7 +230,8 @@ async fn read_posted<H: Handler>(cell: WorkerCell<H>, conn: ConnId, stream: Rc<S
         let (result, slice) = socket.read(buffer.slice(begin..)).await;
         buffer = slice.into_inner();
         match result {
-            Ok(0) => break Closed::Peer,
+            Ok(0) if lets_go(&cell, conn) => break Closed::Peer,
+            Ok(0) => {}
             Ok(count) => {
                 deliver(&cell, conn, &mut buffer);
                 fit(&mut cell.borrow_mut().port, &mut buffer, count == space);

@@ -99,3 +99,6 @@ pub const FRAGMENT_BYTES_PER_ROW: usize = 256;
 /// Shapes for which fragments are kept. Clients of OVN have three or four for each table; a client that
 /// makes up new ones must not make the list of them long.
 pub const FRAGMENT_SHAPES_MAX: usize = 1024;
+
+/// Views that a store knows of before it forgets those that are gone, behind an old one that is not.
+pub const VIEWS_KNOWN_MAX: usize = 1024;

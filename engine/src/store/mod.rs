@@ -17,7 +17,9 @@
 mod change;
 mod history;
 mod index;
+mod moves;
 mod row;
+mod strong;
 mod table;
 mod tree;
 mod verify;
@@ -29,22 +31,21 @@ pub use row::Row;
 pub use table::{Over, RowBlock, RowBlockId, TableView};
 pub use view::View;
 
-use crate::datum::{Atom, Datum};
+use crate::datum::Atom;
 use crate::ids::{ColumnIdx, CommitSeq, RowSlot, TableId};
-use crate::limits::{HOT_INDEX_ROWS_MIN, HOT_INDEX_SCANS_MIN};
+use crate::limits::{HOT_INDEX_ROWS_MIN, HOT_INDEX_SCANS_MIN, VIEWS_KNOWN_MAX};
 use crate::schema::Schema;
 use hashbrown::{HashMap, HashSet};
+use moves::DeadEntries;
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use strong::StrongRefs;
 use table::{HotIndex, TableIndexes};
 use uuid::Uuid;
 use view::ViewInner;
 
 type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
-
-/// A column with strong references: the target of its keys and the target of its values.
-type StrongColumn = (ColumnIdx, Option<TableId>, Option<TableId>);
 
 /// The single writer's version of a database.
 #[derive(Debug)]
@@ -61,15 +62,11 @@ pub struct Store {
     free: Vec<Vec<u32>>,
     /// First slot never used, by table.
     fresh: Vec<u32>,
-    /// Strong references to each row from other rows, by table of the referenced row.
-    strong: Vec<FastMap<Uuid, u32>>,
+    strong: StrongRefs,
     /// For each table, who may hold weak references to its rows.
     weak_columns: Vec<Vec<(TableId, ColumnIdx, Over)>>,
-    /// For each table, its columns with strong references: target of keys, target of values.
-    strong_columns: Vec<Vec<StrongColumn>>,
     txn: Option<Journal>,
-    /// Index entries that no view from the given commit on needs.
-    dead: VecDeque<(CommitSeq, DeadEntry)>,
+    dead: DeadEntries,
     views: VecDeque<Weak<ViewInner>>,
 }
 
@@ -80,7 +77,6 @@ struct Journal {
     places: FastMap<(TableId, RowSlot), usize>,
     /// Rows from before the transaction that it has removed.
     removed: HashSet<(TableId, Uuid), foldhash::fast::RandomState>,
-    strong_before: FastMap<(TableId, Uuid), u32>,
     /// Length of `Store::dead` when the transaction began.
     dead_len: usize,
 }
@@ -91,21 +87,6 @@ pub struct Touched {
     pub table: TableId,
     pub slot: RowSlot,
     pub old: Option<Row>,
-}
-
-#[derive(Debug)]
-struct DeadEntry {
-    table: TableId,
-    index: IndexRef,
-    hash: u64,
-    slot: RowSlot,
-}
-
-#[derive(Clone, Debug)]
-enum IndexRef {
-    Uuid,
-    Unique(usize),
-    Hot(Arc<HotIndex>),
 }
 
 impl Store {
@@ -124,11 +105,10 @@ impl Store {
                 .collect(),
             free: vec![Vec::new(); count],
             fresh: vec![0; count],
-            strong: vec![FastMap::default(); count],
+            strong: StrongRefs::new(&schema),
             weak_columns: weak_columns(&schema),
-            strong_columns: strong_columns(&schema),
             txn: None,
-            dead: VecDeque::new(),
+            dead: DeadEntries::default(),
             views: VecDeque::new(),
             schema,
         };
@@ -172,7 +152,7 @@ impl Store {
         // Index entries are let go by commit number, so none may wait for a number of the old count.
         self.maintain();
         assert!(
-            self.dead.is_empty(),
+            self.dead.len() == 0,
             "no view is older than the state that is opened"
         );
         self.seq = CommitSeq(0);
@@ -187,6 +167,7 @@ impl Store {
     /// Opens a transaction.
     pub fn begin(&mut self) {
         assert!(self.txn.is_none(), "one transaction at a time");
+        self.strong.settle();
         self.txn = Some(Journal {
             dead_len: self.dead.len(),
             ..Journal::default()
@@ -241,22 +222,12 @@ impl Store {
 
     /// Strong references to the row from other rows. A row need not exist to be referenced.
     pub fn strong_refs(&self, table: TableId, uuid: Uuid) -> u32 {
-        self.strong[table.at()].get(&uuid).copied().unwrap_or(0)
+        self.strong.count(table, uuid)
     }
 
     /// Rows whose count of strong references the open transaction changed, with the count before.
     pub fn strong_changes(&self) -> Vec<(TableId, Uuid, u32)> {
-        let Some(journal) = &self.txn else {
-            return Vec::new();
-        };
-        let mut changes: Vec<_> = journal
-            .strong_before
-            .iter()
-            .filter(|((table, uuid), before)| self.strong_refs(*table, *uuid) != **before)
-            .map(|((table, uuid), before)| (*table, *uuid, *before))
-            .collect();
-        changes.sort_unstable();
-        changes
+        self.strong.changes()
     }
 
     /// Calls `found(table, column, over, slot)` for every row that holds a weak reference to the row.
@@ -409,16 +380,16 @@ impl Store {
         while self.views.front().is_some_and(|view| view.strong_count() == 0) {
             self.views.pop_front();
         }
+        // Behind one old view thousands of short-lived ones would pile up.
+        if self.views.len() > VIEWS_KNOWN_MAX {
+            self.views.retain(|view| view.strong_count() > 0);
+        }
         let oldest = self
             .views
             .front()
             .and_then(Weak::upgrade)
             .map_or(self.seq, |view| view.seq);
-        while self.dead.front().is_some_and(|(since, _)| *since <= oldest) {
-            let (since, entry) = self.dead.pop_front().expect("just seen");
-            let indexes = &self.tables[entry.table.at()].indexes;
-            indexes.at(&entry.index).purge(entry.hash, entry.slot, since);
-        }
+        self.dead.bury(oldest, |table| &self.tables[table.at()].indexes);
         for table in self.schema.table_ids() {
             self.build_hot_indexes(table);
         }
@@ -493,140 +464,10 @@ impl Store {
             (Some(_), None) => view.len -= 1,
             _ => {}
         }
-        self.apply_to_indexes(table, slot, old.as_ref(), new.as_ref(), since);
-        self.apply_to_strong_refs(table, old.as_ref(), new.as_ref());
-    }
-
-    fn apply_to_indexes(
-        &mut self,
-        table: TableId,
-        slot: RowSlot,
-        old: Option<&Row>,
-        new: Option<&Row>,
-        since: CommitSeq,
-    ) {
         let indexes = Arc::clone(&self.tables[table.at()].indexes);
-        let mut moves = Moves {
-            indexes: &indexes,
-            table,
-            slot,
-            since,
-            dead: &mut self.dead,
-        };
-        let uuid_of = |row: &Row| indexes.uuid.hash(&row.uuid());
-        moves.key(IndexRef::Uuid, old.map(uuid_of), new.map(uuid_of));
-        for (at, unique) in indexes.unique.iter().enumerate() {
-            let (old, new) = (
-                old.map(|row| unique.hash_of(row)),
-                new.map(|row| unique.hash_of(row)),
-            );
-            moves.key(IndexRef::Unique(at), old, new);
-        }
-        for hot in indexes.hot.read().iter() {
-            moves.atoms(
-                hot,
-                old.map(|row| row.get(hot.column)),
-                new.map(|row| row.get(hot.column)),
-            );
-        }
-    }
-
-    fn apply_to_strong_refs(&mut self, table: TableId, old: Option<&Row>, new: Option<&Row>) {
-        let Some(uuid) = old.or(new).map(Row::uuid) else {
-            return;
-        };
-        let counts = &mut self.strong;
-        let mut before = self.txn.as_mut().map(|journal| &mut journal.strong_before);
-        for (column, key_target, value_target) in &self.strong_columns[table.at()] {
-            let (old, new) = (old.map(|row| row.get(*column)), new.map(|row| row.get(*column)));
-            if old == new {
-                continue;
-            }
-            for (target, over) in [(key_target, Over::Keys), (value_target, Over::Values)] {
-                let Some(target) = *target else { continue };
-                let mut count = |atom: &Atom, is_gain: bool| {
-                    let Atom::Uuid(referenced) = atom else { return };
-                    if target == table && *referenced == uuid {
-                        return;
-                    }
-                    let count = counts[target.at()].entry(*referenced).or_insert(0);
-                    if let Some(before) = &mut before {
-                        before.entry((target, *referenced)).or_insert(*count);
-                    }
-                    if is_gain {
-                        *count += 1;
-                    } else {
-                        *count -= 1;
-                        if *count == 0 {
-                            counts[target.at()].remove(referenced);
-                        }
-                    }
-                };
-                over.gained(old, new, &mut |atom| count(atom, true));
-                over.gained(new, old, &mut |atom| count(atom, false));
-            }
-        }
-    }
-}
-
-impl TableIndexes {
-    fn at<'i>(&'i self, index: &'i IndexRef) -> &'i index::Index {
-        match index {
-            IndexRef::Uuid => &self.uuid,
-            IndexRef::Unique(at) => &self.unique[*at].index,
-            IndexRef::Hot(hot) => &hot.index,
-        }
-    }
-}
-
-/// Moves one row's entries from its old keys to its new ones.
-struct Moves<'s> {
-    indexes: &'s TableIndexes,
-    table: TableId,
-    slot: RowSlot,
-    since: CommitSeq,
-    dead: &'s mut VecDeque<(CommitSeq, DeadEntry)>,
-}
-
-impl Moves<'_> {
-    fn key(&mut self, index: IndexRef, old: Option<u64>, new: Option<u64>) {
-        if old == new {
-            return;
-        }
-        if let Some(hash) = new {
-            self.indexes.at(&index).add(hash, self.slot);
-        }
-        if let Some(hash) = old {
-            self.lose(index, hash);
-        }
-    }
-
-    fn atoms(&mut self, hot: &Arc<HotIndex>, old: Option<&Datum>, new: Option<&Datum>) {
-        if old == new {
-            return;
-        }
-        let index = IndexRef::Hot(Arc::clone(hot));
-        hot.over.gained(new, old, &mut |atom| {
-            if !new.is_some_and(|new| hot.over.covers(new, atom)) {
-                self.lose(index.clone(), hot.index.hash(atom));
-            }
-        });
-        hot.over.gained(old, new, &mut |atom| {
-            hot.index.add(hot.index.hash(atom), self.slot);
-        });
-    }
-
-    fn lose(&mut self, index: IndexRef, hash: u64) {
-        self.indexes.at(&index).mark_dead(hash, self.slot, self.since);
-        self.dead.push_back((
-            self.since,
-            DeadEntry {
-                table: self.table,
-                index,
-                hash,
-                slot: self.slot,
-            },
-        ));
+        self.dead
+            .move_entries(&indexes, (table, slot), old.as_ref(), new.as_ref(), since);
+        self.strong.row_changed(table, old.as_ref(), new.as_ref());
     }
 }
 
@@ -644,21 +485,4 @@ fn weak_columns(schema: &Schema) -> Vec<Vec<(TableId, ColumnIdx, Over)>> {
         }
     }
     columns
-}
-
-fn strong_columns(schema: &Schema) -> Vec<Vec<StrongColumn>> {
-    let of_table = |table: TableId| {
-        let columns = schema.table(table).declared_idxs().map(|column| {
-            let ty = &schema.table(table).column(column).ty;
-            (
-                column,
-                ty.key.strong_target(),
-                ty.value.as_ref().and_then(|value| value.strong_target()),
-            )
-        });
-        columns
-            .filter(|(_, key, value)| key.is_some() || value.is_some())
-            .collect()
-    };
-    schema.table_ids().map(of_table).collect()
 }

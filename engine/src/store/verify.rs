@@ -1,10 +1,8 @@
 //! An audit of the whole working version, for tests and simulation.
 
-use super::table::Over;
-use super::{FastMap, Store};
-use crate::datum::{Atom, Datum};
+use super::Store;
+use crate::datum::Datum;
 use crate::ids::TableId;
-use uuid::Uuid;
 
 impl Store {
     /// Panics unless indexes, counts and rows agree. Costs a pass over everything.
@@ -12,7 +10,9 @@ impl Store {
         for table in self.schema.table_ids() {
             self.verify_table(table);
         }
-        self.verify_strong_refs();
+        self.strong.verify(|table, each| {
+            self.table(table).iter().for_each(|(_, row)| each(row));
+        });
     }
 
     fn verify_table(&self, id: TableId) {
@@ -45,25 +45,5 @@ impl Store {
                 });
             }
         }
-    }
-
-    fn verify_strong_refs(&self) {
-        let mut counts: Vec<FastMap<Uuid, u32>> = vec![FastMap::default(); self.tables.len()];
-        for source in self.schema.table_ids() {
-            for (column, keys, values) in &self.strong_columns[source.at()] {
-                for (_, row) in self.table(source).iter() {
-                    for (target, over) in [(keys, Over::Keys), (values, Over::Values)] {
-                        let Some(target) = *target else { continue };
-                        over.gained(None, Some(row.get(*column)), &mut |atom| {
-                            let Atom::Uuid(uuid) = atom else { return };
-                            if target != source || *uuid != row.uuid() {
-                                *counts[target.at()].entry(*uuid).or_insert(0) += 1;
-                            }
-                        });
-                    }
-                }
-            }
-        }
-        assert_eq!(counts, self.strong, "strong references are counted");
     }
 }

@@ -1,40 +1,32 @@
-//! The methods of RFC 7047 §4.1 and upstream's extensions, one function each.
+//! Requests as they come, and the methods that are neither of monitors nor of locks (RFC 7047 §4.1).
 
 use super::one::{Flow, Outstanding};
-use super::{Held, Machine, Sessions, has_seen, reply, send};
+use super::{Machine, Sessions, reply, send};
 use crate::error::{OvsdbError, Tag};
 use crate::ids::SessionId;
-use crate::limits::{
-    LOCKS_MAX, MONITORS_MAX, REQUEST_BYTES_UNANSWERED_MAX, REQUESTS_PARKED_MAX, REQUESTS_UNANSWERED_MAX,
-};
-use crate::locks::LockMode;
-use crate::monitor::Version;
+use crate::limits::{REQUEST_BYTES_UNANSWERED_MAX, REQUESTS_PARKED_MAX, REQUESTS_UNANSWERED_MAX};
 use crate::schema;
 use crate::sequencer::{Event, Submission, Ticket};
-use crate::session::local::ToMachine;
 use crate::txn::Program;
 use bytes::Bytes;
-use ovsdb_wire::request::{
-    self, Convert, Lock, LockMethod, Monitor, MonitorCondChange, MonitorVersion, Request, RequestError,
-};
+use ovsdb_wire::request::{self, Convert, Request, RequestError};
 use ovsdb_wire::value::Value;
 use ovsdb_wire::write;
 use std::sync::Arc;
-use uuid::Uuid;
 
 /// A request as it came.
-struct Call<'a> {
-    session: SessionId,
+pub(super) struct Call<'a> {
+    pub(super) session: SessionId,
     /// The client's id as JSON.
-    id: Vec<u8>,
-    method: &'a str,
-    params: &'a [Value<'a>],
+    pub(super) id: Vec<u8>,
+    pub(super) method: &'a str,
+    pub(super) params: &'a [Value<'a>],
     /// Size of the message.
-    bytes: usize,
+    pub(super) bytes: usize,
 }
 
 /// What goes back at once.
-enum Answer<'a> {
+pub(super) enum Answer<'a> {
     /// Ready JSON.
     Result(Vec<u8>),
     /// Ready JSON in segments that others share.
@@ -289,205 +281,5 @@ impl Sessions {
             ),
         };
         Answer::Failed(error)
-    }
-
-    fn monitor<'a>(
-        &mut self,
-        call: &Call<'a>,
-        local: usize,
-        monitor: &Monitor<'a>,
-        machine: &mut dyn Machine,
-    ) -> Answer<'a> {
-        let arguments = match monitor.arguments() {
-            Ok(arguments) => arguments,
-            Err(error) => return Answer::Refused(error),
-        };
-        let key = sorted_json(&arguments.id);
-        let Some(session) = self.sessions.get_mut(&call.session) else {
-            return Answer::Later;
-        };
-        if session.monitors.contains_key(&key) {
-            return Answer::Refused(RequestError::duplicate_monitor_id(arguments.id));
-        }
-        if session.monitors.len() >= MONITORS_MAX {
-            let details = format!("this session has {MONITORS_MAX} monitors");
-            return Answer::Failed(OvsdbError::new(Tag::ResourcesExhausted, details));
-        }
-        let last_id = arguments
-            .last_id
-            .map(|id| request::last_txn_id(id, parse_uuid))
-            .transpose();
-        let local = &mut self.locals[local];
-        // What the session has missed so far is older than the new monitor's first contents.
-        if session.is_lagging {
-            local.catch_up(call.session, machine);
-        }
-        let mut id = Vec::new();
-        write::value(&mut id, &arguments.id);
-        let added = local.monitors.add(
-            call.session,
-            version_of(monitor.version),
-            &id,
-            arguments.requests,
-            last_id.as_ref().ok().copied().flatten(),
-            &local.seen,
-            local.database.history(),
-        );
-        if let (Ok((monitor, _)), Err(_)) = (&added, &last_id) {
-            local.monitors.cancel(*monitor);
-        }
-        if session.is_lagging {
-            local.lag(call.session);
-        }
-        // Mistakes in the monitor requests count before one in the last transaction id.
-        match (added, last_id) {
-            (Err(error), _) => Answer::Failed(error),
-            (Ok(_), Err(error)) => Answer::Refused(error),
-            (Ok((monitor, result)), Ok(_)) => {
-                session.monitors.insert(key, (local.database.epoch, monitor));
-                Answer::Gathered(result)
-            }
-        }
-    }
-
-    fn monitor_cond_change<'a>(
-        &mut self,
-        call: &Call<'a>,
-        change: &MonitorCondChange<'a>,
-        machine: &mut dyn Machine,
-    ) -> Answer<'a> {
-        let (key, new_key) = (sorted_json(&change.id), sorted_json(&change.new_id));
-        let Some(session) = self.sessions.get_mut(&call.session) else {
-            return Answer::Later;
-        };
-        let Some((epoch, monitor)) = session.monitors.get(&key).copied() else {
-            return Answer::Refused(RequestError::unknown_monitor_session(change.id));
-        };
-        if new_key != key && session.monitors.contains_key(&new_key) {
-            return Answer::Refused(RequestError::duplicate_monitor_id(change.new_id));
-        }
-        let requests = match change.requests() {
-            Ok(requests) => requests,
-            Err(error) => return Answer::Refused(error),
-        };
-        let Some(local) = self.locals.iter_mut().find(|local| local.database.epoch == epoch) else {
-            return Answer::Refused(RequestError::unknown_monitor_session(change.id));
-        };
-        if session.is_lagging {
-            local.catch_up(call.session, machine);
-        }
-        let mut new_id = Vec::new();
-        write::value(&mut new_id, &change.new_id);
-        let changed = local
-            .monitors
-            .change(monitor, &new_id, requests, &local.seen, &mut ToMachine(machine));
-        if session.is_lagging {
-            local.lag(call.session);
-        }
-        match changed {
-            Ok(()) => {
-                session.monitors.remove(&key);
-                session.monitors.insert(new_key, (epoch, monitor));
-                Answer::Result(b"{}".to_vec())
-            }
-            Err(error) => Answer::Failed(error),
-        }
-    }
-
-    fn monitor_cancel<'a>(&mut self, call: &Call<'a>, id: &Value<'a>) -> Answer<'a> {
-        let Some(session) = self.sessions.get_mut(&call.session) else {
-            return Answer::Later;
-        };
-        let Some((epoch, monitor)) = session.monitors.remove(&sorted_json(id)) else {
-            return Answer::Refused(RequestError::UNKNOWN_MONITOR);
-        };
-        if let Some(local) = self.locals.iter_mut().find(|local| local.database.epoch == epoch) {
-            local.monitors.cancel(monitor);
-        }
-        Answer::Result(b"{}".to_vec())
-    }
-
-    fn lock<'a>(&mut self, call: &Call<'a>, lock: &Lock<'a>) -> Answer<'a> {
-        let Some(session) = self.sessions.get_mut(&call.session) else {
-            return Answer::Later;
-        };
-        if session.traits.rights.is_read_only {
-            return Answer::Refused(RequestError::LOCK_READ_ONLY);
-        }
-        let name = match lock.name() {
-            Ok(name) => name,
-            Err(error) => return Answer::Refused(error),
-        };
-        let mode = match lock.method {
-            LockMethod::Unlock => return self.unlock(call, name),
-            LockMethod::Lock => LockMode::Lock,
-            LockMethod::Steal => LockMode::Steal,
-        };
-        if session.locks_count >= LOCKS_MAX {
-            let details = format!("this session has {LOCKS_MAX} locks");
-            return Answer::Failed(OvsdbError::new(Tag::ResourcesExhausted, details));
-        }
-        let granted = self.shared.locks.lock().request(call.session, name, mode);
-        let Ok(grant) = granted else {
-            return Answer::Refused(RequestError::lock_again(lock.method, call.params));
-        };
-        session.locks_count += 1;
-        self.shared.notify(grant.notice);
-        let result = if grant.is_owner {
-            b"{\"locked\":true}" as &[u8]
-        } else {
-            b"{\"locked\":false}"
-        };
-        if grant
-            .after
-            .iter()
-            .all(|(epoch, seq)| has_seen(&self.locals, *epoch, *seq))
-        {
-            return Answer::Result(result.to_vec());
-        }
-        session.held += 1;
-        let bytes = reply::result(&call.id, result);
-        self.held.push(Held {
-            session: call.session,
-            after: grant.after,
-            bytes,
-            is_reply: true,
-        });
-        Answer::Later
-    }
-
-    fn unlock<'a>(&mut self, call: &Call<'a>, name: &str) -> Answer<'a> {
-        let released = self.shared.locks.lock().unlock(call.session, name);
-        let Ok(notice) = released else {
-            return Answer::Refused(RequestError::unlock_without_lock(call.params));
-        };
-        if let Some(session) = self.sessions.get_mut(&call.session) {
-            session.locks_count -= 1;
-        }
-        self.shared.notify(notice);
-        Answer::Result(b"{}".to_vec())
-    }
-}
-
-fn sorted_json(value: &Value<'_>) -> Vec<u8> {
-    let mut text = Vec::new();
-    write::value_sorted(&mut text, value);
-    text
-}
-
-/// A uuid in the one notation that the protocol has, 8-4-4-4-12.
-fn parse_uuid(text: &str) -> Option<Uuid> {
-    if text.len() == 36 {
-        Uuid::parse_str(text).ok()
-    } else {
-        None
-    }
-}
-
-fn version_of(version: MonitorVersion) -> Version {
-    match version {
-        MonitorVersion::V1 => Version::V1,
-        MonitorVersion::V2 => Version::V2,
-        MonitorVersion::V3 => Version::V3,
     }
 }

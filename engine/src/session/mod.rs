@@ -14,7 +14,9 @@
 //! * Nothing here waits: what is to be done by the machine is asked of [`Machine`].
 
 mod local;
+mod locking;
 mod methods;
+mod monitoring;
 mod one;
 mod reply;
 mod shared;

@@ -87,7 +87,7 @@ pub const EVENTS_PER_GROUP_CUT: usize = 64;
 /// oldest go first; a client from before them gets everything anew.
 pub const HISTORY_BYTES_MAX: usize = 64 << 20;
 
-/// Size above which a worker's parse arena is given back after a message.
+/// Size above which a worker's parse arena, and its copy of a message, are given back.
 pub const ARENA_KEEP_BYTES: usize = 1 << 20;
 
 /// Milliseconds that a record may stay unsynced under `--durability=relaxed`. One sync in two seconds costs nothing

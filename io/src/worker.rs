@@ -146,6 +146,9 @@ impl Worker {
             self.arena = Bump::new();
         }
         self.arena.reset();
+        if self.scratch.capacity() > ARENA_KEEP_BYTES {
+            self.scratch = Vec::new();
+        }
         // Parsing works in place, and a message that has to wait is parsed again.
         let text = if self.sessions.is_busy(session) {
             self.scratch.clear();

@@ -158,6 +158,14 @@ struct Rejection {
     failure: Option<LogFailure>,
 }
 
+/// Whether a submission is known to wait already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attempt {
+    First,
+    /// It was parked, which its worker has been told.
+    Parked,
+}
+
 struct Parked {
     submission: Submission,
     /// In the sequencer's monotonic time; `None` waits forever.
@@ -191,7 +199,7 @@ impl Sequencer {
     pub fn handle(&mut self, event: Event, now: Now, entropy: &mut dyn FnMut() -> Uuid) {
         match event {
             Event::Submit(submission) => {
-                let changed = self.execute(submission, now, entropy);
+                let changed = self.execute(submission, Attempt::First, now, entropy);
                 self.run_parked(changed, now, entropy);
             }
             Event::Cancel(ticket) => {
@@ -229,7 +237,7 @@ impl Sequencer {
         let is_due = |parked: &Parked| parked.deadline_ms.is_some_and(|at| at <= now.monotonic_ms);
         let due: Vec<Parked> = self.parked.extract_if(.., |parked| is_due(parked)).collect();
         for parked in due {
-            let changed = self.execute(parked.submission, now, entropy);
+            let changed = self.execute(parked.submission, Attempt::Parked, now, entropy);
             self.run_parked(changed, now, entropy);
         }
     }
@@ -275,6 +283,7 @@ impl Sequencer {
     fn execute(
         &mut self,
         submission: Submission,
+        attempt: Attempt,
         now: Now,
         entropy: &mut dyn FnMut() -> Uuid,
     ) -> Vec<TableId> {
@@ -329,7 +338,7 @@ impl Sequencer {
                 commit: Some(commit),
             } => self.commit(submission, reply, commit),
             Outcome::Waiting { deadline_ms, tables } => {
-                if let Some(ticket) = submission.ticket {
+                if let (Attempt::First, Some(ticket)) = (attempt, submission.ticket) {
                     self.notes.push(Told::Parked {
                         ticket,
                         epoch: self.store.epoch(),
@@ -387,7 +396,7 @@ impl Sequencer {
             let woken: Vec<Parked> = self.parked.extract_if(.., |parked| reads(parked)).collect();
             changed = Vec::new();
             for parked in woken {
-                changed.extend(self.execute(parked.submission, now, entropy));
+                changed.extend(self.execute(parked.submission, Attempt::Parked, now, entropy));
             }
         }
     }
@@ -435,7 +444,7 @@ impl Sequencer {
             .flat_map(|group| group.answers);
         again.extend(later.map(|answer| answer.submission));
         for submission in again {
-            let changed = self.execute(submission, now, entropy);
+            let changed = self.execute(submission, Attempt::First, now, entropy);
             self.run_parked(changed, now, entropy);
         }
     }

@@ -51,8 +51,7 @@ fn serves_and_keeps(network: &Network) {
         );
         let socket = said
             .split(char::is_whitespace)
-            .map(|word| word.trim_end_matches(['.', ',']))
-            .find(|word| word.ends_with(".sock"))
+            .find_map(|word| word.strip_prefix("unix:"))
             .unwrap_or_else(|| panic!("the socket is not named:\n{said}"));
         assert!(Path::new(socket).exists(), "{socket} is not there");
         let chassis = format!("hv{restarts}");

@@ -11,6 +11,7 @@ mod memory;
 
 use crate::daemon::{Running, Signals, run_command};
 use crate::db::{self, Durability, HostSettings, Hosted, Opened, Placement};
+use crate::errors::strerror;
 use crate::net;
 use crate::remotes::{RemoteTable, Remotes};
 use crate::runtime::{self, IoChoice, Workers};
@@ -186,7 +187,7 @@ async fn control(
 }
 
 /// Opens databases, then remotes, then the control socket: who can connect finds everything in its place.
-async fn set_up(config: &Config, server: &Rc<RefCell<Server>>) -> Result<unixctl::Server, String> {
+async fn set_up(config: &Config, server: &Rc<RefCell<Server>>) -> Result<Option<unixctl::Server>, String> {
     {
         let mut server = server.borrow_mut();
         server.open_server_database()?;
@@ -209,8 +210,13 @@ async fn set_up(config: &Config, server: &Rc<RefCell<Server>>) -> Result<unixctl
     crate::vlog::register_commands(&mut commands);
     commands::register(&mut commands, server);
     let commands = Rc::new(RefCell::new(commands));
-    unixctl::Server::start(config.unixctl.as_deref(), &config.version_line, commands)
-        .map_err(|error| format!("could not initialize control socket ({error})"))
+    let path = match config.unixctl.as_deref() {
+        Some("none") => return Ok(None),
+        path => path,
+    };
+    unixctl::Server::start(path, &config.version_line, commands)
+        .map(Some)
+        .map_err(|error| format!("could not initialize control socket ({})", strerror(&error)))
 }
 
 /// Waits until `_Server` lists what is served: a client that does not find its database there goes away.

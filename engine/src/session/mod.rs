@@ -93,7 +93,8 @@ impl Sessions {
     /// A client has connected. It finds the databases that there are now: they are not news to it.
     pub fn open(&mut self, session: SessionId, traits: Traits, machine: &mut dyn Machine) {
         self.advance(machine);
-        self.sessions.insert(session, Session::new(traits));
+        self.sessions
+            .insert(session, Session::new(traits, self.shared.disconnections()));
     }
 
     /// The session's connection is gone.
@@ -151,7 +152,13 @@ impl Sessions {
             match event {
                 WorkerEvent::Told(told) => self.told(told, machine),
                 WorkerEvent::Notice(notice) => self.notice(notice),
-                WorkerEvent::Disconnect { which, reason } => self.disconnect(which, &reason, machine),
+                WorkerEvent::Disconnect {
+                    which,
+                    number,
+                    reason,
+                } => {
+                    self.disconnect(which, number, &reason, machine);
+                }
             }
         }
         self.release_held(machine);
@@ -244,9 +251,14 @@ impl Sessions {
         }
     }
 
-    fn disconnect(&mut self, which: Which, reason: &str, machine: &mut dyn Machine) {
+    fn disconnect(&mut self, which: Which, number: u64, reason: &str, machine: &mut dyn Machine) {
         for (id, session) in &self.sessions {
-            if which == Which::All || which == Which::Remote(session.traits.remote) {
+            let is_chosen = match which {
+                Which::All => session.disconnections < number,
+                // Whoever came through a remote that is gone goes, too, however late.
+                Which::Remote(remote) => session.traits.remote == remote,
+            };
+            if is_chosen {
                 close(*id, session, reason, machine);
             }
         }

@@ -19,6 +19,8 @@ pub struct Traits {
 /// One client.
 pub(super) struct Session {
     pub(super) traits: Traits,
+    /// Disconnections of sessions before this one was opened.
+    pub(super) disconnections: u64,
     /// The client understands that databases come and go (`set_db_change_aware`).
     pub(super) is_change_aware: bool,
     /// By the monitor's id as sorted compact JSON: the database's epoch and the worker's monitor.
@@ -53,9 +55,10 @@ pub enum Flow {
 }
 
 impl Session {
-    pub(super) fn new(traits: Traits) -> Session {
+    pub(super) fn new(traits: Traits, disconnections: u64) -> Session {
         Session {
             traits,
+            disconnections,
             is_change_aware: false,
             monitors: HashMap::new(),
             requests: Vec::new(),

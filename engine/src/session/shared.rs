@@ -8,6 +8,7 @@ use crate::sequencer::Told;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use uuid::Uuid;
 
 /// The process as its sessions see it.
@@ -17,6 +18,8 @@ pub struct Shared {
     pub locks: Arc<Mutex<Locks>>,
     catalog: ArcSwap<Catalog>,
     workers: Vec<Inbox<WorkerEvent>>,
+    /// How often sessions have been closed from outside.
+    disconnections: AtomicU64,
     /// Called after each publication and after each change of the catalog.
     watcher: Box<dyn Fn() + Send + Sync>,
 }
@@ -36,6 +39,8 @@ pub enum WorkerEvent {
     /// Close sessions, for the reason given to the log.
     Disconnect {
         which: Which,
+        /// Compared with [`Shared::disconnections`] at the opening of a session.
+        number: u64,
         reason: String,
     },
 }
@@ -62,6 +67,7 @@ impl Shared {
             locks: Arc::default(),
             catalog,
             workers,
+            disconnections: AtomicU64::new(0),
             watcher: Box::new(watcher),
         }
     }
@@ -102,11 +108,19 @@ impl Shared {
         }
     }
 
-    /// Has every worker close the chosen sessions.
+    /// How often [`Shared::disconnect`] has been called.
+    pub fn disconnections(&self) -> u64 {
+        self.disconnections.load(Ordering::Acquire)
+    }
+
+    /// Has every worker close the chosen sessions. With [`Which::All`], whoever connects after this call is not
+    /// concerned, however late a worker hears of it.
     pub fn disconnect(&self, which: Which, reason: &str) {
+        let number = self.disconnections.fetch_add(1, Ordering::AcqRel) + 1;
         for worker in &self.workers {
             worker.push(WorkerEvent::Disconnect {
                 which,
+                number,
                 reason: reason.to_owned(),
             });
         }

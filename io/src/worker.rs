@@ -337,8 +337,7 @@ impl Handler for Worker {
         connection.is_blocked = false;
         connection.inactivity.heard(io.now_ms());
         io.pause_reading(conn, connection.is_waiting);
-        let session = connection.session;
-        self.with_sessions(io, |sessions, machine| sessions.drained(session, machine));
+        self.sessions.drained(connection.session);
     }
 
     fn woken(&mut self, io: &mut dyn Outgoing) {
@@ -352,7 +351,9 @@ impl Handler for Worker {
         }
     }
 
-    fn turn_end(&mut self, _io: &mut dyn Outgoing) {}
+    fn turn_end(&mut self, io: &mut dyn Outgoing) {
+        self.with_sessions(io, |sessions, machine| sessions.turn_end(machine));
+    }
 }
 
 /// The machine as sessions see it.

@@ -7,6 +7,7 @@ use crate::limits::LAGGING_BYTES_MAX;
 use crate::monitor::{Monitors, Sink};
 use crate::store::{NetChanges, View};
 use bytes::Bytes;
+use hashbrown::HashMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -18,14 +19,18 @@ pub(super) struct Local {
     pub(super) database: Arc<Database>,
     pub(super) seen: View,
     pub(super) monitors: Monitors,
+    /// By commit, each with at least one session of `standing`.
     bases: BTreeMap<CommitSeq, Base>,
+    /// The base of each lagging session that has monitors here.
+    standing: HashMap<SessionId, CommitSeq>,
     /// Rough bytes of all changes seen so far; differences of it say what a base keeps alive at most.
     changed_bytes: usize,
 }
 
 struct Base {
     view: View,
-    sessions: Vec<SessionId>,
+    sessions_count: usize,
+    /// What [`Local::changed_bytes`] was then.
     changed_bytes: usize,
 }
 
@@ -38,12 +43,13 @@ impl Local {
             seen,
             monitors,
             bases: BTreeMap::new(),
+            standing: HashMap::new(),
             changed_bytes: 0,
         }
     }
 
     /// Tells all sessions that do not lag of what has been published since. Returns sessions that have
-    /// fallen so far behind that their base has to be given up.
+    /// fallen too far behind.
     pub(super) fn advance(&mut self, machine: &mut dyn Machine) -> Vec<SessionId> {
         let view = self.database.view();
         if view.seq() == self.seen.seq() {
@@ -54,52 +60,70 @@ impl Local {
         self.monitors
             .publish(&net, view.txn_id(), &mut ToMachine(machine));
         self.seen = view;
-        self.give_up_bases()
+        self.sessions_too_far_behind()
     }
 
     /// From now on nothing is sent to the session until [`Local::catch_up`].
     pub(super) fn lag(&mut self, session: SessionId) {
+        if !self.monitors.has_session(session) || self.standing.contains_key(&session) {
+            return;
+        }
         self.monitors.set_lagging(session, true);
+        self.standing.insert(session, self.seen.seq());
         let base = self.bases.entry(self.seen.seq()).or_insert_with(|| Base {
             view: self.seen.clone(),
-            sessions: Vec::new(),
+            sessions_count: 0,
             changed_bytes: self.changed_bytes,
         });
-        base.sessions.push(session);
+        base.sessions_count += 1;
     }
 
-    /// Tells a lagging session in one update of everything it has missed; it does not lag any more.
-    pub(super) fn catch_up(&mut self, session: SessionId, machine: &mut dyn Machine) {
-        let stands_at = |(seq, base): (&CommitSeq, &Base)| base.sessions.contains(&session).then_some(*seq);
-        let Some(seq) = self.bases.iter().find_map(stands_at) else {
-            return;
-        };
-        let base = &self.bases[&seq].view;
-        if base.seq() != self.seen.seq() {
-            let net = self.net_changes(base, &self.seen);
-            self.monitors
-                .catch_up(&[session], &net, self.seen.txn_id(), &mut ToMachine(machine));
+    /// Tells lagging sessions in one update each of everything they have missed; they do not lag any more.
+    /// Those that stand at one base share the work.
+    pub(super) fn catch_up(&mut self, sessions: &[SessionId], machine: &mut dyn Machine) {
+        let mut by_base: BTreeMap<CommitSeq, Vec<SessionId>> = BTreeMap::new();
+        for session in sessions {
+            if let Some(seq) = self.standing.get(session) {
+                by_base.entry(*seq).or_default().push(*session);
+            }
         }
-        self.forget(session);
+        for (seq, sessions) in by_base {
+            if seq != self.seen.seq() {
+                let net = self.net_changes(&self.bases[&seq].view, &self.seen);
+                let last_id = self.seen.txn_id();
+                self.monitors
+                    .catch_up(&sessions, &net, last_id, &mut ToMachine(machine));
+            }
+            sessions.into_iter().for_each(|session| self.forget(session));
+        }
     }
 
     /// The session is gone or does not lag any more.
     pub(super) fn forget(&mut self, session: SessionId) {
+        let Some(seq) = self.standing.remove(&session) else {
+            return;
+        };
         self.monitors.set_lagging(session, false);
-        self.bases.retain(|_, base| {
-            base.sessions.retain(|other| *other != session);
-            !base.sessions.is_empty()
-        });
+        let base = self
+            .bases
+            .get_mut(&seq)
+            .expect("a base lives as long as a session stands there");
+        base.sessions_count -= 1;
+        if base.sessions_count == 0 {
+            self.bases.remove(&seq);
+        }
     }
 
-    fn give_up_bases(&mut self) -> Vec<SessionId> {
-        let mut given_up = Vec::new();
-        while let Some(oldest) = self.bases.first_entry()
-            && self.changed_bytes - oldest.get().changed_bytes > LAGGING_BYTES_MAX
-        {
-            given_up.extend(oldest.remove().sessions);
-        }
-        given_up
+    /// Sessions at bases that keep too much alive. They are to be closed, which lets go of their bases.
+    fn sessions_too_far_behind(&self) -> Vec<SessionId> {
+        let is_too_old = |base: &Base| self.changed_bytes - base.changed_bytes > LAGGING_BYTES_MAX;
+        let Some((oldest, _)) = self.bases.first_key_value().filter(|(_, base)| is_too_old(base)) else {
+            return Vec::new();
+        };
+        let newest = self.bases.iter().take_while(|(_, base)| is_too_old(base)).last();
+        let newest = newest.map_or(oldest, |(seq, _)| seq);
+        let standing = self.standing.iter().filter(|(_, seq)| *seq <= newest);
+        standing.map(|(session, _)| *session).collect()
     }
 
     fn net_changes(&self, from: &View, to: &View) -> NetChanges {

@@ -63,6 +63,8 @@ pub struct Sessions {
     leaving: HashMap<SessionId, Session>,
     requests_count: u64,
     held: Vec<Held>,
+    /// Lagging sessions whose sockets have drained in this turn.
+    drained: Vec<SessionId>,
 }
 
 /// Something that may leave once certain commits are published.
@@ -87,6 +89,7 @@ impl Sessions {
             leaving: HashMap::new(),
             requests_count: 0,
             held: Vec::new(),
+            drained: Vec::new(),
         }
     }
 
@@ -125,6 +128,7 @@ impl Sessions {
 
     /// The session's socket is full. Its monitors fall silent until [`Sessions::drained`].
     pub fn blocked(&mut self, id: SessionId) {
+        self.drained.retain(|drained| *drained != id);
         if let Some(session) = self.sessions.get_mut(&id)
             && !std::mem::replace(&mut session.is_lagging, true)
         {
@@ -132,14 +136,22 @@ impl Sessions {
         }
     }
 
-    /// The session's socket has taken everything: it hears in one update what it has missed.
-    pub fn drained(&mut self, id: SessionId, machine: &mut dyn Machine) {
-        if let Some(session) = self.sessions.get_mut(&id)
-            && std::mem::take(&mut session.is_lagging)
-        {
+    /// The session's socket has taken everything. It hears of what it has missed at the end of the turn.
+    pub fn drained(&mut self, id: SessionId) {
+        self.drained.push(id);
+    }
+
+    /// Ends the turn: the sessions that have drained hear in one update each what they have missed.
+    pub fn turn_end(&mut self, machine: &mut dyn Machine) {
+        let mut drained = std::mem::take(&mut self.drained);
+        drained.retain(|id| {
+            let session = self.sessions.get_mut(id);
+            session.is_some_and(|session| std::mem::take(&mut session.is_lagging))
+        });
+        if !drained.is_empty() {
             self.locals
                 .iter_mut()
-                .for_each(|local| local.catch_up(id, machine));
+                .for_each(|local| local.catch_up(&drained, machine));
         }
     }
 
@@ -189,7 +201,7 @@ impl Sessions {
 
     fn advance_local(&mut self, at: usize, machine: &mut dyn Machine) {
         for id in self.locals[at].advance(machine) {
-            if let Some(session) = self.sessions.get(&id) {
+            if let Some(session) = self.sessions.get_mut(&id) {
                 close(id, session, "too far behind, resumes when it comes back", machine);
             }
         }
@@ -244,7 +256,7 @@ impl Sessions {
     }
 
     fn close_unaware(&mut self, reason: &str, machine: &mut dyn Machine) {
-        for (id, session) in &self.sessions {
+        for (id, session) in &mut self.sessions {
             if !session.is_change_aware {
                 close(*id, session, reason, machine);
             }
@@ -252,7 +264,7 @@ impl Sessions {
     }
 
     fn disconnect(&mut self, which: Which, number: u64, reason: &str, machine: &mut dyn Machine) {
-        for (id, session) in &self.sessions {
+        for (id, session) in &mut self.sessions {
             let is_chosen = match which {
                 Which::All => session.disconnections < number,
                 // Whoever came through a remote that is gone goes, too, however late.
@@ -318,7 +330,7 @@ impl Sessions {
     ) {
         if self.sessions.get(&id).is_some_and(|session| session.is_lagging) {
             for local in &mut self.locals {
-                local.catch_up(id, machine);
+                local.catch_up(&[id], machine);
                 local.lag(id);
             }
         }
@@ -387,9 +399,12 @@ impl Sessions {
     }
 }
 
-fn close(id: SessionId, session: &Session, reason: &str, machine: &mut dyn Machine) {
-    log::info!(target: "ovsdb_jsonrpc_server", "{}: disconnecting ({reason})", session.traits.name);
-    machine.close(id);
+/// Closes a session, once, and says why.
+fn close(id: SessionId, session: &mut Session, reason: &str, machine: &mut dyn Machine) {
+    if !std::mem::replace(&mut session.is_closing, true) {
+        log::info!(target: "ovsdb_jsonrpc_server", "{}: disconnecting ({reason})", session.traits.name);
+        machine.close(id);
+    }
 }
 
 /// A database that is gone holds nobody up.

@@ -41,7 +41,7 @@ impl Sessions {
         let local = &mut self.locals[local];
         // What the session has missed so far is older than the new monitor's first contents.
         if session.is_lagging {
-            local.catch_up(call.session, machine);
+            local.catch_up(&[call.session], machine);
         }
         let mut id = Vec::new();
         write::value(&mut id, &arguments.id);
@@ -95,7 +95,7 @@ impl Sessions {
             return Answer::Refused(RequestError::unknown_monitor_session(change.id));
         };
         if session.is_lagging {
-            local.catch_up(call.session, machine);
+            local.catch_up(&[call.session], machine);
         }
         let mut new_id = Vec::new();
         write::value(&mut new_id, &change.new_id);

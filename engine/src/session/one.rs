@@ -34,6 +34,8 @@ pub(super) struct Session {
     /// The socket is full: monitors of this session are silent and stand at a base.
     pub(super) is_lagging: bool,
     pub(super) locks_count: usize,
+    /// It has been told to go.
+    pub(super) is_closing: bool,
 }
 
 /// A transaction that has not been answered.
@@ -66,6 +68,7 @@ impl Session {
             is_waiting: false,
             is_lagging: false,
             locks_count: 0,
+            is_closing: false,
         }
     }
 

@@ -17,7 +17,7 @@ const GRAPH: &[(&str, &[&str])] = &[
     ),
     ("loadgen", &["ovsdb-wire", "ovsdb-io"]),
     ("ovsdb-bench", &["ovsdb-wire", "ovsdb-engine", "ovsdb-storage"]),
-    ("ovsdb-perf", &["loadgen", "ovsdb-harness"]),
+    ("ovsdb-perf", &["loadgen", "ovsdb-bench", "ovsdb-harness"]),
     ("ovsdb-harness", &[]),
 ];
 

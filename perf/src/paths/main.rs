@@ -1,0 +1,64 @@
+//! `ovsdb-perf-paths`: runs one hot path, so that `ovsdb-perf` can count what it costs.
+//!
+//! A program of its own, because it counts allocations in its allocator and is run under callgrind, which collects
+//! inside [`measured`] only.
+
+mod counting;
+
+use std::hint::black_box;
+
+use clap::Parser;
+use counting::Counting;
+use ovsdb_bench::{PATHS, Run, Size};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Runs before the measured ones: buffers reach their size, caches are filled.
+const WARM_UP_RUNS: u32 = 70;
+
+/// Runs one hot path and prints how often and how much it allocated.
+#[derive(Parser)]
+struct Arguments {
+    path: String,
+    /// How often, after some runs that do not count.
+    runs: u32,
+    /// Does this many more of a hundred runs than it says: the slowdown that the gate has to find.
+    #[arg(long, default_value_t = 0)]
+    plant_percent: u32,
+}
+
+fn main() {
+    let arguments = Arguments::parse();
+    let Some(path) = PATHS.iter().find(|path| path.name == arguments.path) else {
+        eprintln!("there is no path {:?}", arguments.path);
+        std::process::exit(1);
+    };
+    let mut run = (path.prepare)(Size::SMALL);
+    // The whole database at once has nothing to warm up that is worth the time.
+    if arguments.runs > 1 {
+        measured(&mut run, WARM_UP_RUNS);
+    }
+    let runs = arguments.runs + (arguments.runs * arguments.plant_percent).div_ceil(100);
+    let before = counting::counts();
+    counted(&mut run, runs);
+    let after = counting::counts();
+    println!(
+        "{} {}",
+        after.allocations - before.allocations,
+        after.bytes - before.bytes
+    );
+}
+
+/// What callgrind collects, by its name.
+#[inline(never)]
+fn counted(run: &mut Run, runs: u32) {
+    measured(run, runs);
+}
+
+#[inline(never)]
+fn measured(run: &mut Run, runs: u32) {
+    for _ in 0..runs {
+        black_box(run());
+    }
+}

@@ -1,0 +1,175 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::error::{Failure, Result};
+use crate::fleet::Address;
+use crate::scenario::Settings;
+use crate::server::{Target, database};
+
+/// Puts an OVSDB server under the load of a large OVN site and checks every answer.
+///
+/// Without a server named, it starts the one beside it on a temporary database and runs the default scenarios.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "loadgen", version)]
+pub struct Options {
+    /// Clients; what else a scenario needs follows from their number
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub clients: u32,
+
+    /// Scenario to run; may be given several times (see --list)
+    #[arg(long, value_name = "NAME")]
+    pub scenario: Vec<String>,
+
+    /// List the scenarios and end
+    #[arg(long)]
+    pub list: bool,
+
+    /// A running server: tcp:HOST:PORT or unix:FILE
+    #[arg(long, value_name = "REMOTE", conflicts_with = "spawn")]
+    pub server: Option<String>,
+
+    /// Process id of the server named by --server, for its processor time and memory
+    #[arg(long, value_name = "PID", requires = "server")]
+    pub pid: Option<u32>,
+
+    /// Command that starts a server in the foreground, with {db}, {port} and {sock} in it
+    #[arg(long, value_name = "COMMAND")]
+    pub spawn: Option<String>,
+
+    /// Command that starts a second server, measured in turns with the first
+    #[arg(long, value_name = "COMMAND")]
+    pub against: Option<String>,
+
+    /// Arguments for our own server
+    #[arg(
+        long,
+        value_name = "ARGUMENTS",
+        default_value = "",
+        allow_hyphen_values = true
+    )]
+    pub server_arguments: String,
+
+    /// Times that each scenario is run on each server; with --against twice by default
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub rounds: Option<u16>,
+
+    /// Schema of started servers; the southbound one of OVN by default
+    #[arg(long, value_name = "FILE")]
+    pub schema: Option<PathBuf>,
+
+    /// Threads of the clients
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+
+    /// Clients that may be connecting at the same time
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub connecting: Option<u32>,
+
+    /// Seconds that a scenario measures which has no end of its own
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = positive)]
+    pub seconds: f64,
+
+    /// Transactions per second, sent at their times whether the server keeps up or not
+    #[arg(long, value_name = "RATE", value_parser = positive)]
+    pub rate: Option<f64>,
+
+    /// Unanswered transactions of a writer
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub depth: u16,
+
+    /// Ask for transactions to be durable
+    #[arg(long)]
+    pub durable: bool,
+
+    /// Seconds after which something that has not happened is a failure
+    #[arg(long, value_name = "SECONDS", default_value_t = 120.0, value_parser = positive)]
+    pub patience: f64,
+
+    /// Connect to started servers by unix sockets instead of TCP
+    #[arg(long)]
+    pub unix: bool,
+
+    /// Write all results to a file in JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+
+    /// No live progress
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+fn positive(text: &str) -> std::result::Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        _ => Err("a number above 0 is needed".to_owned()),
+    }
+}
+
+impl Options {
+    /// The servers to measure, the main one first.
+    pub fn targets(&self) -> Result<Vec<Target>> {
+        let first = match (&self.server, &self.spawn) {
+            (Some(remote), _) => Target::Running {
+                address: Address::parse(remote)?,
+                pid: self.pid,
+            },
+            (None, Some(command)) => command_target(command),
+            (None, None) => Target::ours(&self.server_arguments)?,
+        };
+        let second = self.against.as_deref().map(command_target);
+        Ok([Some(first), second].into_iter().flatten().collect())
+    }
+
+    /// What the scenarios are told.
+    pub fn settings(&self) -> Result<Settings> {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let clients = self.clients as usize;
+        Ok(Settings {
+            clients,
+            // The server needs the other half.
+            threads: self
+                .threads
+                .map_or_else(|| processors.div_ceil(2), usize::from)
+                .min(clients),
+            connecting_max: self.connecting.map_or(usize::MAX, |number| number as usize),
+            length: Duration::from_secs_f64(self.seconds),
+            rate: self.rate,
+            depth: usize::from(self.depth),
+            durable: self.durable,
+            patience: Duration::from_secs_f64(self.patience),
+            unix: self.unix,
+            quiet: self.quiet,
+            schema: database::schema(self.schema.as_deref())?,
+        })
+    }
+
+    /// How often each scenario is run on each server.
+    pub fn rounds(&self) -> usize {
+        let default = if self.against.is_some() { 2 } else { 1 };
+        self.rounds.map_or(default, usize::from)
+    }
+}
+
+fn command_target(command: &str) -> Target {
+    let label = command.split_whitespace().next().unwrap_or(command).to_owned();
+    Target::Command {
+        command: command.to_owned(),
+        label,
+    }
+}
+
+/// Fails unless this process may have a descriptor for each client, after raising its limit.
+pub fn raise_descriptors(clients: u32) -> Result<()> {
+    ovsdb_io::net::raise_descriptor_limit();
+    let needed = u64::from(clients) + crate::limits::DESCRIPTORS_SPARE;
+    match rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
+        Some(limit) if limit < needed => Err(Failure::Machine(format!(
+            "{clients} clients need {needed} open files, but the limit is {limit}; raise it with: ulimit -n {needed}"
+        ))),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,27 @@
+//! Why a run failed, in one line for the user.
+
+/// A failure; its `Display` is the line that is printed after `loadgen: `.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Failure {
+    /// The command line or a file that it names makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// No server could be reached, or it could not be started.
+    #[error("{0}")]
+    Server(String),
+    /// The server ended or stopped answering while it was measured.
+    #[error("{0}")]
+    Lost(String),
+    /// The schema lacks what a scenario needs.
+    #[error("{0}")]
+    Schema(String),
+    /// The server gave an answer that is wrong.
+    #[error("wrong answer: {0}")]
+    Wrong(String),
+    /// The limits of this machine do not allow the run.
+    #[error("{0}")]
+    Machine(String),
+}
+
+/// What most functions here return.
+pub type Result<T> = std::result::Result<T, Failure>;

@@ -1,0 +1,145 @@
+//! One client: its socket, where it stands, what it awaits, and what it knows.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Instant;
+
+use ovsdb_io::net::reconnect::Reconnect;
+use socket2::Socket;
+use twox_hash::XxHash3_128;
+
+use crate::fleet::scanner::Scanner;
+use crate::fold::state::State;
+
+/// Where a client stands on its way to being ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Not started, or waiting to try again.
+    Away,
+    /// The socket is on its way. → `Greeting`
+    Connecting,
+    /// `get_schema` and the monitor of `_Server` are asked for. → `Asking` or `Ready`
+    Greeting,
+    /// The monitor of the data is asked for. → `Ready`
+    Asking,
+    /// Everything was answered.
+    Ready,
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+pub enum Ending {
+    Eof,
+    Error(std::io::Error),
+    TimedOut,
+}
+
+/// A request that is not answered yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outstanding {
+    pub(super) id: u64,
+    pub(super) step: Step,
+    /// When it was meant to be sent.
+    pub(super) intended: Instant,
+}
+
+/// Whose request it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Schema,
+    ServerMonitor,
+    ChangeAware,
+    DataMonitor,
+    /// The behaviour's, with its tag and what the reply must contain.
+    Own {
+        tag: u32,
+        expected: &'static str,
+    },
+}
+
+pub(super) struct Client {
+    pub(super) socket: Option<Socket>,
+    pub(super) phase: Phase,
+    pub(super) reconnect: Reconnect,
+    /// When it was meant to start.
+    pub(super) since: Instant,
+    pub(super) scanner: Scanner,
+    pub(super) partial: Partial,
+    /// Bytes that the socket has not taken yet, and how many at the beginning are gone.
+    pub(super) backlog: Vec<u8>,
+    pub(super) backlog_sent: usize,
+    pub(super) is_dirty: bool,
+    pub(super) wants_writable: bool,
+    pub(super) is_reading: bool,
+    pub(super) outstanding: VecDeque<Outstanding>,
+    pub(super) next_id: u64,
+    pub(super) state: Rc<State>,
+    pub(super) last_id: u128,
+}
+
+/// What is kept of a message that has not ended.
+#[derive(Default)]
+pub(super) enum Partial {
+    #[default]
+    Nothing,
+    /// All of it.
+    Whole(Vec<u8>),
+    /// All of it, although it is long: one of the few that its thread keeps for reference.
+    Reference(Vec<u8>),
+    /// Its beginning and the hash of what has come.
+    Hashed { head: Vec<u8>, hasher: Box<XxHash3_128> },
+}
+
+impl std::fmt::Debug for Partial {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Partial::Nothing => "Nothing",
+            Partial::Whole(_) => "Whole",
+            Partial::Reference(_) => "Reference",
+            Partial::Hashed { .. } => "Hashed",
+        })
+    }
+}
+
+impl Client {
+    pub(super) fn new(state: Rc<State>, now: Instant) -> Client {
+        Client {
+            socket: None,
+            phase: Phase::Away,
+            reconnect: Reconnect::new(String::new(), 0),
+            since: now,
+            scanner: Scanner::default(),
+            partial: Partial::Nothing,
+            backlog: Vec::new(),
+            backlog_sent: 0,
+            is_dirty: false,
+            wants_writable: false,
+            is_reading: true,
+            outstanding: VecDeque::new(),
+            next_id: 0,
+            state,
+            last_id: 0,
+        }
+    }
+
+    /// Forgets what belonged to the connection.
+    pub(super) fn disconnect(&mut self) {
+        self.socket = None;
+        self.phase = Phase::Away;
+        self.scanner.reset();
+        self.partial = Partial::Nothing;
+        self.backlog = Vec::new();
+        self.backlog_sent = 0;
+        self.wants_writable = false;
+        self.outstanding.clear();
+    }
+
+    /// Takes the request with that id from those that are awaited.
+    pub(super) fn take_outstanding(&mut self, id: u64) -> Option<Outstanding> {
+        let at = self
+            .outstanding
+            .iter()
+            .position(|outstanding| outstanding.id == id)?;
+        self.outstanding.remove(at)
+    }
+}

@@ -1,0 +1,396 @@
+//! What behaviours may do with the clients of their shard: send, record, look. It holds all of a shard but the
+//! behaviour itself.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::io::{ErrorKind, Write};
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ovsdb_io::net::reconnect::{Action, End};
+use rustix::event::epoll;
+use rustix::fd::OwnedFd;
+
+use crate::error::Failure;
+use crate::fleet::client::{Client, Ending, Outstanding, Partial, Phase, Step};
+use crate::fleet::{Board, Known, Plan, handshake};
+use crate::fold::Folds;
+use crate::fold::state::State;
+use crate::measure::latency::Latencies;
+
+/// A request of a behaviour.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    pub method: &'a str,
+    /// In JSON.
+    pub params: &'a str,
+    /// Comes back with the reply.
+    pub tag: u32,
+    /// What the reply must contain, in compact JSON; empty for nothing in particular.
+    pub expected: &'static str,
+    /// When it was meant to be sent: the latency is counted from there.
+    pub intended: Instant,
+}
+
+/// The answer to a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Reply<'a> {
+    pub tag: u32,
+    pub intended: Instant,
+    pub latency: Duration,
+    pub text: &'a [u8],
+}
+
+/// A shard without its behaviour.
+pub struct Port {
+    pub(super) plan: Arc<Plan>,
+    pub(super) board: Arc<Board>,
+    pub(super) epoll: OwnedFd,
+    pub(super) clients: Vec<Client>,
+    /// Number in the fleet of the first client.
+    pub(super) first: usize,
+    pub(super) folds: Folds,
+    pub(super) epoch: Instant,
+    /// When reconnect machines want to be asked, in milliseconds since the epoch.
+    pub(super) timers: BinaryHeap<Reverse<(u64, usize)>>,
+    /// Clients that wait for their turn to connect.
+    pub(super) queue: VecDeque<usize>,
+    /// Clients that are on their way to being ready.
+    pub(super) underway: usize,
+    /// Clients with something to send.
+    pub(super) dirty: Vec<usize>,
+    pub(super) references: usize,
+    pub(super) latencies: Latencies,
+}
+
+impl Port {
+    /// The clients of this shard, by their numbers in the fleet.
+    pub fn clients(&self) -> Range<usize> {
+        self.first..self.first + self.clients.len()
+    }
+
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// What a client knows.
+    pub fn state(&self, client: usize) -> &State {
+        &self.clients[client - self.first].state
+    }
+
+    /// The transaction id that a client knows.
+    pub fn last_id(&self, client: usize) -> u128 {
+        self.clients[client - self.first].last_id
+    }
+
+    /// Whether a client is ready to be used.
+    pub fn is_ready(&self, client: usize) -> bool {
+        self.clients[client - self.first].phase == Phase::Ready
+    }
+
+    /// Requests of a client that are not answered yet.
+    pub fn outstanding(&self, client: usize) -> usize {
+        self.clients[client - self.first].outstanding.len()
+    }
+
+    /// Sends a request. It leaves at the end of the turn, together with others of the same client.
+    pub fn request(&mut self, client: usize, request: Request<'_>) {
+        let index = client - self.first;
+        let step = Step::Own {
+            tag: request.tag,
+            expected: request.expected,
+        };
+        self.send(index, step, request.intended, request.method, request.params);
+    }
+
+    /// Records a latency of the series with that index.
+    pub fn record(&mut self, series: usize, latency: Duration) {
+        let us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        self.latencies.record(self.plan.series[series], us);
+        Board::add(&self.board.latency_us, us);
+        Board::add(&self.board.latencies, 1);
+    }
+
+    /// Counts towards the scenario's progress.
+    pub fn done(&mut self, number: u64) {
+        self.board
+            .done
+            .fetch_add(number, std::sync::atomic::Ordering::Release);
+    }
+
+    /// Stops the run.
+    pub fn fail(&mut self, failure: Failure) {
+        self.board.fail(failure);
+    }
+
+    /// Stops or goes on reading from a client's socket.
+    pub fn set_reading(&mut self, client: usize, is_reading: bool) {
+        let index = client - self.first;
+        self.clients[index].is_reading = is_reading;
+        self.update_interest(index);
+    }
+
+    pub(super) fn known(&self) -> Vec<Known> {
+        let clients = self.clients.iter().enumerate();
+        clients
+            .map(|(index, client)| Known {
+                client: self.first + index,
+                digest: client.state.digest(),
+                rows: client.state.len(),
+            })
+            .collect()
+    }
+
+    pub(super) fn take_latencies(&mut self) -> Latencies {
+        std::mem::take(&mut self.latencies)
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_millis()).expect("a run ends before that")
+    }
+
+    /// Queues all clients for connecting.
+    pub(super) fn start_all(&mut self, now: Instant) {
+        let now_ms = self.now_ms();
+        for index in 0..self.clients.len() {
+            self.clients[index].since = now;
+            self.clients[index].reconnect.enable(now_ms);
+            self.queue.push_back(index);
+        }
+        self.fill_up();
+    }
+
+    /// Lets as many queued clients connect as may.
+    pub(super) fn fill_up(&mut self) {
+        while self.underway < self.plan.connecting_max
+            && let Some(index) = self.queue.pop_front()
+        {
+            self.underway += 1;
+            self.run_reconnect(index);
+        }
+    }
+
+    /// Does what a client's reconnect machine says.
+    pub(super) fn run_reconnect(&mut self, index: usize) {
+        let now_ms = self.now_ms();
+        match self.clients[index].reconnect.run(now_ms) {
+            Action::Wait(None) => {}
+            Action::Wait(Some(until_ms)) => self.timers.push(Reverse((until_ms, index))),
+            Action::Connect => self.begin_connect(index, now_ms),
+            Action::Disconnect => self.disconnected(index, Ending::TimedOut),
+        }
+    }
+
+    fn begin_connect(&mut self, index: usize, now_ms: u64) {
+        let client = &mut self.clients[index];
+        client.reconnect.connecting(now_ms);
+        let socket = match self.plan.address.begin() {
+            Ok(socket) => socket,
+            Err(error) if matches!(error.raw_os_error(), Some(libc_errno) if is_exhausted(libc_errno)) => {
+                let reason = format!("cannot open {} connections: {error}", self.plan.address);
+                return self.board.fail(Failure::Machine(reason));
+            }
+            Err(error) => return self.disconnected(index, Ending::Error(error)),
+        };
+        let client = &mut self.clients[index];
+        client.phase = Phase::Connecting;
+        client.wants_writable = true;
+        let data = epoll::EventData::new_u64(index as u64);
+        let added = epoll::add(&self.epoll, &socket, data, interest(client));
+        client.socket = Some(socket);
+        if let Err(error) = added {
+            return self.board.fail(Failure::Machine(format!("epoll: {error}")));
+        }
+        self.run_reconnect(index);
+    }
+
+    /// The socket of a connecting client became writable: it is connected, or it failed.
+    pub(super) fn connect_finished(&mut self, index: usize) {
+        let client = &mut self.clients[index];
+        let socket = client.socket.as_ref().expect("a connecting client has a socket");
+        match socket.take_error() {
+            Ok(None) => {}
+            Ok(Some(error)) | Err(error) => return self.disconnected(index, Ending::Error(error)),
+        }
+        client.phase = Phase::Greeting;
+        client.wants_writable = false;
+        client
+            .reconnect
+            .connected(u64::try_from(self.epoch.elapsed().as_millis()).expect("a run ends before that"));
+        self.update_interest(index);
+        let now = Instant::now();
+        let (method, params) = handshake::GET_SCHEMA;
+        self.send(index, Step::Schema, now, method, params);
+        let (method, params) = handshake::server_monitor();
+        self.send(index, Step::ServerMonitor, now, method, &params);
+    }
+
+    /// The next step after an answer to the handshake. Gives whether the client is ready now.
+    pub(super) fn advance(&mut self, index: usize) -> bool {
+        let client = &self.clients[index];
+        if !client.outstanding.is_empty() {
+            return false;
+        }
+        if client.phase == Phase::Greeting
+            && let Some(requests) = (self.plan.monitor)(self.first + index)
+        {
+            let now = Instant::now();
+            let (method, params) =
+                handshake::data_monitor(&self.plan.columns.database, &requests, client.last_id);
+            self.clients[index].phase = Phase::Asking;
+            let (aware, params_aware) = handshake::CHANGE_AWARE;
+            self.send(index, Step::ChangeAware, now, aware, params_aware);
+            self.send(index, Step::DataMonitor, now, method, &params);
+            return false;
+        }
+        self.clients[index].phase = Phase::Ready;
+        self.underway -= 1;
+        self.board
+            .ready
+            .fetch_add(1, std::sync::atomic::Ordering::Release);
+        true
+    }
+
+    /// A connection or an attempt ended.
+    pub(super) fn disconnected(&mut self, index: usize, ending: Ending) {
+        let now_ms = self.now_ms();
+        let client = &mut self.clients[index];
+        let phase = client.phase;
+        if let Partial::Reference(_) = client.partial {
+            self.references -= 1;
+        }
+        let was_open = !matches!(phase, Phase::Away | Phase::Connecting);
+        if was_open {
+            Board::add(&self.board.lost, 1);
+            if !self.plan.reconnects {
+                let reason = match &ending {
+                    Ending::Eof => "it closed a connection".to_owned(),
+                    Ending::Error(error) => error.to_string(),
+                    Ending::TimedOut => "it does not answer".to_owned(),
+                };
+                return self
+                    .board
+                    .fail(Failure::Lost(format!("lost {}: {reason}", self.plan.address)));
+            }
+        } else {
+            Board::add(&self.board.retries, 1);
+        }
+        client.disconnect();
+        let end = match ending {
+            Ending::Eof => End::Eof,
+            Ending::Error(error) => End::Error(error),
+            Ending::TimedOut => End::Dropped,
+        };
+        client.reconnect.disconnected(&end, now_ms, now_ms);
+        if phase == Phase::Ready {
+            self.board
+                .ready
+                .fetch_sub(1, std::sync::atomic::Ordering::Release);
+            self.clients[index].since = Instant::now();
+            self.underway += 1;
+        }
+        self.run_reconnect(index);
+    }
+
+    pub(super) fn send(&mut self, index: usize, step: Step, intended: Instant, method: &str, params: &str) {
+        let client = &mut self.clients[index];
+        client.next_id += 1;
+        let id = client.next_id;
+        client.outstanding.push_back(Outstanding { id, step, intended });
+        write!(
+            client.backlog,
+            r#"{{"id":{id},"method":"{method}","params":{params}}}"#
+        )
+        .expect("memory takes everything");
+        self.mark_dirty(index);
+    }
+
+    /// Answers the server's question whether we live.
+    pub(super) fn answer_echo(&mut self, index: usize) {
+        self.clients[index]
+            .backlog
+            .extend_from_slice(br#"{"id":"echo","result":[],"error":null}"#);
+        self.mark_dirty(index);
+    }
+
+    fn mark_dirty(&mut self, index: usize) {
+        if !std::mem::replace(&mut self.clients[index].is_dirty, true) {
+            self.dirty.push(index);
+        }
+    }
+
+    /// Writes what was queued in this turn.
+    pub(super) fn flush_all(&mut self) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for index in dirty.drain(..) {
+            self.clients[index].is_dirty = false;
+            self.flush(index);
+        }
+        self.dirty = dirty;
+    }
+
+    pub(super) fn flush(&mut self, index: usize) {
+        let client = &mut self.clients[index];
+        let Some(socket) = &mut client.socket else { return };
+        while client.backlog_sent < client.backlog.len() {
+            match socket.write(&client.backlog[client.backlog_sent..]) {
+                Ok(sent) => client.backlog_sent += sent,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if !std::mem::replace(&mut client.wants_writable, true) {
+                        self.update_interest(index);
+                    }
+                    return;
+                }
+                Err(error) => return self.disconnected(index, Ending::Error(error)),
+            }
+        }
+        client.backlog_sent = 0;
+        client.backlog.clear();
+        client.backlog.shrink_to(crate::limits::PARTIAL_BYTES_MAX / 8);
+        if std::mem::replace(&mut client.wants_writable, false) {
+            self.update_interest(index);
+        }
+    }
+
+    pub(super) fn update_interest(&mut self, index: usize) {
+        let client = &self.clients[index];
+        let Some(socket) = &client.socket else { return };
+        let data = epoll::EventData::new_u64(index as u64);
+        if let Err(error) = epoll::modify(&self.epoll, socket, data, interest(client)) {
+            self.board.fail(Failure::Machine(format!("epoll: {error}")));
+        }
+    }
+
+    /// Empties a state, before a full dump.
+    pub(super) fn empty(&self) -> Rc<State> {
+        self.folds.empty()
+    }
+}
+
+fn interest(client: &Client) -> epoll::EventFlags {
+    let mut flags = epoll::EventFlags::empty();
+    if client.is_reading && client.phase != Phase::Connecting {
+        flags |= epoll::EventFlags::IN;
+    }
+    if client.wants_writable {
+        flags |= epoll::EventFlags::OUT;
+    }
+    flags
+}
+
+/// Whether this machine has no more descriptors, ports or memory.
+fn is_exhausted(errno: i32) -> bool {
+    use rustix::io::Errno;
+    [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::ADDRNOTAVAIL,
+        Errno::NOBUFS,
+        Errno::NOMEM,
+    ]
+    .iter()
+    .any(|exhausted| exhausted.raw_os_error() == errno)
+}

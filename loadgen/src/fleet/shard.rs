@@ -1,0 +1,425 @@
+//! One client thread: waits for sockets, jobs and timers, reads, and gives messages to whom they concern.
+
+use std::cmp::Reverse;
+use std::io::{ErrorKind, Read};
+use std::mem::MaybeUninit;
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::fd::OwnedFd;
+use twox_hash::XxHash3_128;
+
+use crate::error::{Failure, Result};
+use crate::fleet::client::{Client, Ending, Partial, Phase, Step};
+use crate::fleet::scanner::Kind;
+use crate::fleet::{Behaviour, Board, Plan, Port, Reply};
+use crate::fold::{Folds, hash, shorten};
+use crate::limits;
+use crate::measure::latency::Latencies;
+
+/// Index under which a shard's own descriptor is watched.
+const WAKER: u64 = u64::MAX;
+
+/// Something to do with a shard's clients.
+type Call<B> = Box<dyn FnOnce(&mut B, &mut Port) + Send>;
+
+/// What the main thread wants of a shard.
+pub(super) enum Job<B> {
+    Call(Call<B>),
+    End,
+}
+
+/// Wakes a shard.
+pub(super) struct Waker(OwnedFd);
+
+impl Waker {
+    pub(super) fn new() -> Result<Waker> {
+        let made = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
+        Ok(Waker(made.map_err(|error| {
+            Failure::Machine(format!("eventfd: {error}"))
+        })?))
+    }
+
+    pub(super) fn wake(&self) {
+        // It can only be full, and then the shard is woken anyway.
+        rustix::io::write(&self.0, &1u64.to_ne_bytes()).unwrap_or_default();
+    }
+
+    fn clear(&self) {
+        rustix::io::read(&self.0, &mut [0; 8]).unwrap_or_default();
+    }
+}
+
+pub(super) struct Shard<B> {
+    port: Port,
+    behaviour: B,
+    waker: Arc<Waker>,
+    jobs: Receiver<Job<B>>,
+    buffer: Vec<u8>,
+}
+
+impl<B: Behaviour> Shard<B> {
+    pub(super) fn new(
+        plan: Arc<Plan>,
+        board: Arc<Board>,
+        share: Range<usize>,
+        waker: Arc<Waker>,
+        jobs: Receiver<Job<B>>,
+        behaviour: B,
+    ) -> Result<Shard<B>> {
+        let machine = |error| Failure::Machine(format!("epoll: {error}"));
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(machine)?;
+        epoll::add(
+            &epoll,
+            &waker.0,
+            epoll::EventData::new_u64(WAKER),
+            epoll::EventFlags::IN,
+        )
+        .map_err(machine)?;
+        let folds = Folds::new(plan.columns.clone());
+        let now = Instant::now();
+        let port = Port {
+            clients: share.clone().map(|_| Client::new(folds.empty(), now)).collect(),
+            first: share.start,
+            plan,
+            board,
+            epoll,
+            folds,
+            epoch: now,
+            timers: Default::default(),
+            queue: Default::default(),
+            underway: 0,
+            dirty: Vec::new(),
+            references: 0,
+            latencies: Latencies::default(),
+        };
+        Ok(Shard {
+            port,
+            behaviour,
+            waker,
+            jobs,
+            buffer: vec![0; limits::READ_BYTES],
+        })
+    }
+
+    /// Runs until it is told to end.
+    pub(super) fn run(mut self) {
+        let mut events = [const { MaybeUninit::uninit() }; limits::EVENTS_MAX];
+        loop {
+            let wish = self.behaviour.turn(&mut self.port, Instant::now());
+            self.run_timers();
+            self.port.fill_up();
+            self.port.flush_all();
+            let timeout = self.timeout(wish);
+            let ready: &[epoll::Event] = match epoll::wait(&self.port.epoll, &mut events, Some(&timeout)) {
+                Ok((ready, _)) => ready,
+                Err(rustix::io::Errno::INTR) => &[],
+                Err(error) => return self.port.board.fail(Failure::Machine(format!("epoll: {error}"))),
+            };
+            for event in ready {
+                let (index, flags) = (event.data.u64(), event.flags);
+                if index == WAKER {
+                    self.waker.clear();
+                } else {
+                    self.serve(index as usize, flags);
+                }
+            }
+            while let Ok(job) = self.jobs.try_recv() {
+                match job {
+                    Job::Call(call) => call(&mut self.behaviour, &mut self.port),
+                    Job::End => return,
+                }
+            }
+        }
+    }
+
+    fn timeout(&self, wish: Option<Instant>) -> Timespec {
+        let mut longest = Duration::from_millis(limits::SLEEP_MAX_MS);
+        if let Some(at) = wish {
+            longest = longest.min(at.saturating_duration_since(Instant::now()));
+        }
+        if let Some(Reverse((at_ms, _))) = self.port.timers.peek() {
+            longest = longest.min(Duration::from_millis(at_ms.saturating_sub(self.port.now_ms())));
+        }
+        Timespec {
+            tv_sec: 0,
+            tv_nsec: i64::from(longest.subsec_nanos()),
+        }
+    }
+
+    fn run_timers(&mut self) {
+        let now_ms = self.port.now_ms();
+        while let Some(Reverse((at_ms, index))) = self.port.timers.peek().copied()
+            && at_ms <= now_ms
+        {
+            self.port.timers.pop();
+            self.port.run_reconnect(index);
+        }
+    }
+
+    fn serve(&mut self, index: usize, flags: epoll::EventFlags) {
+        let client = &self.port.clients[index];
+        if client.socket.is_none() {
+            return;
+        }
+        if client.phase == Phase::Connecting {
+            return self.port.connect_finished(index);
+        }
+        if flags.contains(epoll::EventFlags::OUT) {
+            self.port.flush(index);
+        }
+        if flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR) {
+            self.read(index);
+        }
+    }
+
+    fn read(&mut self, index: usize) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        for _ in 0..limits::READS_PER_TURN_MAX {
+            let Some(socket) = &mut self.port.clients[index].socket else {
+                break;
+            };
+            match socket.read(&mut buffer) {
+                Ok(0) => {
+                    self.port.disconnected(index, Ending::Eof);
+                    break;
+                }
+                Ok(read) => {
+                    Board::add(&self.port.board.bytes, read as u64);
+                    self.receive(index, &buffer[..read]);
+                    if read < buffer.len() {
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.port.disconnected(index, Ending::Error(error));
+                    break;
+                }
+            }
+        }
+        self.buffer = buffer;
+    }
+
+    /// Cuts what was received into messages.
+    fn receive(&mut self, index: usize, mut bytes: &[u8]) {
+        let now = Instant::now();
+        while !bytes.is_empty() {
+            let client = &mut self.port.clients[index];
+            let Some(end) = client.scanner.scan(bytes) else {
+                if client.scanner.is_inside() {
+                    self.keep(index, bytes);
+                }
+                return;
+            };
+            let (last, rest) = bytes.split_at(end);
+            bytes = rest;
+            let mut kind = Kind::Unreadable;
+            let mut envelope = String::new();
+            client.scanner.finish(|found| {
+                kind = found.kind();
+                if kind == Kind::Unreadable {
+                    envelope = found.text();
+                }
+            });
+            if kind == Kind::Unreadable {
+                return self
+                    .port
+                    .board
+                    .fail(Failure::Wrong(format!("a message with the envelope {envelope}")));
+            }
+            match std::mem::take(&mut self.port.clients[index].partial) {
+                Partial::Nothing => self.message(index, kind, Message::whole(last), now),
+                Partial::Whole(mut text) => {
+                    text.extend_from_slice(last);
+                    self.message(index, kind, Message::whole(&text), now);
+                }
+                Partial::Reference(mut text) => {
+                    text.extend_from_slice(last);
+                    self.message(index, kind, Message::whole(&text), now);
+                    self.port.references -= 1;
+                }
+                Partial::Hashed { head, mut hasher } => {
+                    hasher.write(last);
+                    let message = Message {
+                        head: &head,
+                        whole: None,
+                        hash: Some(hasher.finish_128()),
+                    };
+                    self.message(index, kind, message, now);
+                }
+            }
+            if self.port.clients[index].socket.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Keeps the part of a message that has come, or its hash.
+    fn keep(&mut self, index: usize, bytes: &[u8]) {
+        let port = &mut self.port;
+        let partial = &mut port.clients[index].partial;
+        *partial = match std::mem::take(partial) {
+            Partial::Nothing => Partial::Whole(bytes.to_vec()),
+            Partial::Whole(mut text) => {
+                text.extend_from_slice(bytes);
+                Partial::Whole(text)
+            }
+            Partial::Reference(mut text) => {
+                text.extend_from_slice(bytes);
+                Partial::Reference(text)
+            }
+            Partial::Hashed { head, mut hasher } => {
+                hasher.write(bytes);
+                Partial::Hashed { head, hasher }
+            }
+        };
+        if let Partial::Whole(text) = partial
+            && text.len() > limits::PARTIAL_BYTES_MAX
+        {
+            let mut text = std::mem::take(text);
+            *partial = if port.references < limits::KEPT_WHOLE_MAX {
+                port.references += 1;
+                Partial::Reference(text)
+            } else {
+                let mut hasher = Box::new(XxHash3_128::new());
+                hasher.write(&text);
+                text.truncate(limits::ENVELOPE_BYTES_MAX);
+                text.shrink_to_fit();
+                Partial::Hashed { head: text, hasher }
+            };
+        }
+    }
+
+    fn message(&mut self, index: usize, kind: Kind, message: Message<'_>, now: Instant) {
+        match kind {
+            Kind::Echo => self.port.answer_echo(index),
+            Kind::Update => {
+                Board::add(&self.port.board.updates, 1);
+                if let Some(change) = self.fold(index, &message, false) {
+                    let client = self.port.first + index;
+                    self.behaviour.update(&mut self.port, client, &change);
+                }
+            }
+            Kind::Reply { id, is_error } => self.reply(index, id, is_error, &message, now),
+            Kind::Other | Kind::Unreadable => {
+                let reason = format!("an unexpected message {}", shorten(message.head));
+                self.port.board.fail(Failure::Wrong(reason));
+            }
+        }
+    }
+
+    fn reply(&mut self, index: usize, id: u64, is_error: bool, message: &Message<'_>, now: Instant) {
+        let board = &self.port.board;
+        let Some(outstanding) = self.port.clients[index].take_outstanding(id) else {
+            return board.fail(Failure::Wrong(format!(
+                "a reply to nothing: {}",
+                shorten(message.head)
+            )));
+        };
+        if is_error {
+            return board.fail(Failure::Wrong(format!("an error: {}", shorten(message.head))));
+        }
+        let client = self.port.first + index;
+        match outstanding.step {
+            Step::Schema | Step::ServerMonitor | Step::ChangeAware => {}
+            Step::DataMonitor => {
+                let found = memchr::memmem::find(message.head, br#""result":[true"#).is_some();
+                if found {
+                    Board::add(&board.resumed, 1);
+                }
+                if self.fold(index, message, !found).is_none() {
+                    return;
+                }
+            }
+            Step::Own { tag, expected } => {
+                let Some(text) = message.whole else {
+                    return board.fail(Failure::Wrong(format!(
+                        "a reply of unexpected length: {}",
+                        shorten(message.head)
+                    )));
+                };
+                let has_error = memchr::memmem::find(text, br#""error":""#).is_some();
+                if has_error || memchr::memmem::find(text, expected.as_bytes()).is_none() {
+                    return board.fail(Failure::Wrong(format!("{} instead of {expected}", shorten(text))));
+                }
+                board.replies.fetch_add(1, std::sync::atomic::Ordering::Release);
+                let latency = now.saturating_duration_since(outstanding.intended);
+                let reply = Reply {
+                    tag,
+                    intended: outstanding.intended,
+                    latency,
+                    text,
+                };
+                return self.behaviour.reply(&mut self.port, client, &reply);
+            }
+        }
+        let phase = self.port.clients[index].phase;
+        if phase != Phase::Ready && self.port.advance(index) {
+            let since = self.port.clients[index].since;
+            self.behaviour.ready(&mut self.port, client, since);
+        }
+    }
+
+    /// Brings what a client knows up to a message. `None` when that failed.
+    fn fold(
+        &mut self,
+        index: usize,
+        message: &Message<'_>,
+        afresh: bool,
+    ) -> Option<Rc<crate::fold::state::Change>> {
+        let port = &mut self.port;
+        let before = if afresh {
+            port.empty()
+        } else {
+            port.clients[index].state.clone()
+        };
+        // Before a state, only the bytes count: equal requests have equal ids in all clients.
+        let hash = message.hash.unwrap_or_else(|| hash(message.head));
+        match port.folds.fold(&before, hash, message.whole) {
+            Ok(Some(change)) => {
+                let client = &mut port.clients[index];
+                if let Some(state) = &change.after {
+                    client.state = state.clone();
+                }
+                if let Some(last_id) = change.last_id {
+                    client.last_id = last_id;
+                }
+                Some(change)
+            }
+            Ok(None) => {
+                let reason = format!("contents that no other client got: {}", shorten(message.head));
+                port.board.fail(Failure::Wrong(reason));
+                None
+            }
+            Err(failure) => {
+                port.board.fail(failure);
+                None
+            }
+        }
+    }
+}
+
+/// A complete message, as far as it was kept.
+struct Message<'a> {
+    /// All of it, or its beginning.
+    head: &'a [u8],
+    whole: Option<&'a [u8]>,
+    /// Of all of it, if that is not here.
+    hash: Option<u128>,
+}
+
+impl Message<'_> {
+    fn whole(text: &[u8]) -> Message<'_> {
+        Message {
+            head: text,
+            whole: Some(text),
+            hash: None,
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! A row as a client knows it: the columns that differ from their defaults, in one canonical text each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ovsdb_wire::value::{Object, Value};
+use ovsdb_wire::write;
+use twox_hash::XxHash3_128;
+
+use crate::error::{Failure, Result};
+use crate::fold::columns::{Shape, Table};
+
+/// A value that differs from the column's default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Datum {
+    One(Box<str>),
+    Set(BTreeSet<Box<str>>),
+    Map(BTreeMap<Box<str>, Box<str>>),
+}
+
+/// A row of the table with that number.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub table: u16,
+    /// Sorted by column.
+    data: Vec<(u16, Datum)>,
+    /// Of table, UUID and data.
+    pub digest: u128,
+}
+
+impl Row {
+    /// The row of an `initial` or `insert`.
+    pub fn inserted(number: u16, table: &Table, uuid: u128, columns: Object<'_>) -> Result<Row> {
+        let empty = Row {
+            table: number,
+            data: Vec::new(),
+            digest: 0,
+        };
+        empty.modified(table, uuid, columns)
+    }
+
+    /// The row after a `modify`.
+    pub fn modified(&self, table: &Table, uuid: u128, columns: Object<'_>) -> Result<Row> {
+        let mut data = self.data.clone();
+        for (name, change) in columns.members() {
+            let Some((column, shape)) = table.column(name) else {
+                // Not asked for by anybody here: only `_uuid` and `_version` are not in a schema.
+                return Err(Failure::Wrong(format!(
+                    "a column {}.{name} that was not asked for",
+                    table.name
+                )));
+            };
+            let place = data.binary_search_by_key(&column, |(column, _)| *column);
+            let old = place.ok().map(|at| &data[at].1);
+            let new = changed(shape, old, change).ok_or_else(|| {
+                Failure::Wrong(format!(
+                    "a value of {}.{name} that is not of its type",
+                    table.name
+                ))
+            })?;
+            match (place, new) {
+                (Ok(at), Some(new)) => data[at].1 = new,
+                (Ok(at), None) => {
+                    data.remove(at);
+                }
+                (Err(at), Some(new)) => data.insert(at, (column, new)),
+                (Err(_), None) => {}
+            }
+        }
+        let mut row = Row {
+            table: self.table,
+            data,
+            digest: 0,
+        };
+        row.digest = row.compute_digest(uuid);
+        Ok(row)
+    }
+
+    /// The canonical text of a column of at most one value; `None` where it is the default.
+    pub fn one(&self, column: u16) -> Option<&str> {
+        let at = self
+            .data
+            .binary_search_by_key(&column, |(column, _)| *column)
+            .ok()?;
+        match &self.data[at].1 {
+            Datum::One(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// An integer column.
+    pub fn integer(&self, column: u16) -> i64 {
+        self.one(column).and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
+    /// Whether a set column has the element of that canonical text.
+    pub fn includes(&self, column: u16, element: &str) -> bool {
+        let place = self.data.binary_search_by_key(&column, |(column, _)| *column);
+        place.is_ok_and(|at| match &self.data[at].1 {
+            Datum::Set(elements) => elements.contains(element),
+            Datum::One(text) => &**text == element,
+            Datum::Map(_) => false,
+        })
+    }
+
+    fn compute_digest(&self, uuid: u128) -> u128 {
+        let mut text = Vec::with_capacity(256);
+        text.extend_from_slice(&uuid.to_le_bytes());
+        text.extend_from_slice(&self.table.to_le_bytes());
+        for (column, datum) in &self.data {
+            text.push(0);
+            text.extend_from_slice(&column.to_le_bytes());
+            let mut put = |part: &str| {
+                text.extend_from_slice(part.as_bytes());
+                text.push(1);
+            };
+            match datum {
+                Datum::One(value) => put(value),
+                Datum::Set(elements) => elements.iter().for_each(|element| put(element)),
+                Datum::Map(pairs) => pairs.iter().for_each(|(key, value)| {
+                    put(key);
+                    put(value);
+                }),
+            }
+        }
+        XxHash3_128::oneshot(&text)
+    }
+}
+
+/// The new value of a column; `Some(None)` is the default, `None` a change that does not fit.
+fn changed(shape: &Shape, old: Option<&Datum>, change: &Value<'_>) -> Option<Option<Datum>> {
+    Some(match shape {
+        Shape::One { default } => {
+            let new = match tagged(change, "set") {
+                Some([only]) => text(only),
+                _ => text(change),
+            };
+            (new != *default).then_some(Datum::One(new))
+        }
+        Shape::Set => {
+            let mut elements = match old {
+                Some(Datum::Set(elements)) => elements.clone(),
+                _ => BTreeSet::new(),
+            };
+            match tagged(change, "set") {
+                Some(toggled) => toggled
+                    .iter()
+                    .for_each(|element| toggle(&mut elements, text(element))),
+                None => toggle(&mut elements, text(change)),
+            }
+            (!elements.is_empty()).then_some(Datum::Set(elements))
+        }
+        Shape::Map => {
+            let mut pairs = match old {
+                Some(Datum::Map(pairs)) => pairs.clone(),
+                _ => BTreeMap::new(),
+            };
+            for pair in tagged(change, "map")? {
+                let [key, value] = pair.as_array()? else {
+                    return None;
+                };
+                let (key, value) = (text(key), text(value));
+                if pairs.get(&key) == Some(&value) {
+                    pairs.remove(&key);
+                } else {
+                    pairs.insert(key, value);
+                }
+            }
+            (!pairs.is_empty()).then_some(Datum::Map(pairs))
+        }
+    })
+}
+
+fn toggle(elements: &mut BTreeSet<Box<str>>, element: Box<str>) {
+    if !elements.remove(&element) {
+        elements.insert(element);
+    }
+}
+
+/// The items of `["set", [...]]` or `["map", [...]]`.
+fn tagged<'a>(value: &Value<'a>, tag: &str) -> Option<&'a [Value<'a>]> {
+    match value.as_array()? {
+        [Value::String(found), items] if *found == tag => items.as_array(),
+        _ => None,
+    }
+}
+
+/// The text of a value, spelled in one way.
+fn text(value: &Value<'_>) -> Box<str> {
+    let mut out = Vec::new();
+    write::value(&mut out, value);
+    String::from_utf8_lossy(&out).into()
+}

@@ -1,0 +1,34 @@
+//! Bounds of the load generator, each with its reason.
+
+/// Bytes read from a socket at a time. The buffer belongs to a thread, not to a client: 256 KiB is past the size
+/// beyond which larger reads are no faster.
+pub const READ_BYTES: usize = 256 << 10;
+
+/// Bytes of an unfinished message that a client keeps. A longer one is hashed as it comes and its bytes are dropped,
+/// unless its thread still keeps fewer than [`KEPT_WHOLE_MAX`] such messages: this is what holds a client to 16 KiB.
+pub const PARTIAL_BYTES_MAX: usize = 8 << 10;
+
+/// Long messages that a thread keeps whole at a time, to be parsed as the reference of those that are only hashed.
+pub const KEPT_WHOLE_MAX: usize = 2;
+
+/// Bytes at the outermost level of a message that are remembered: method, id, and whether there is an error. What is
+/// longer is cut, and a message whose envelope cannot be read fails the run.
+pub const ENVELOPE_BYTES_MAX: usize = 256;
+
+/// Readiness events taken from the kernel at a time.
+pub const EVENTS_MAX: usize = 512;
+
+/// Reads from one client before the next one is served.
+pub const READS_PER_TURN_MAX: usize = 4;
+
+/// Longest sleep of a client thread, in milliseconds; its timers are no finer than that.
+pub const SLEEP_MAX_MS: u64 = 50;
+
+/// Descriptors that the process needs besides one for each client.
+pub const DESCRIPTORS_SPARE: u64 = 64;
+
+/// Highest latency that a histogram tells apart, in microseconds: ten minutes. What is longer counts as that.
+pub const LATENCY_MAX_US: u64 = 600_000_000;
+
+/// Time between two looks at the server's processor time and memory.
+pub const SAMPLE_INTERVAL_MS: u64 = 100;

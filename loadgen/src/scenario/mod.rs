@@ -1,0 +1,231 @@
+//! The scenarios, and what they share: a trial is one scenario on one server.
+
+mod connect;
+mod fanout;
+mod txn;
+mod verify;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::error::{Failure, Result};
+use crate::fleet::{Behaviour, Board, Fleet, MonitorOf, Plan};
+use crate::fold::columns::Columns;
+use crate::measure::outcome::Outcome;
+use crate::measure::process::Process;
+use crate::measure::progress::{Counter, Progress};
+use crate::server::{Control, Server, Target, database};
+
+/// What the user may choose for all scenarios.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub clients: usize,
+    /// Threads of the clients.
+    pub threads: usize,
+    /// Clients on their way to being ready at the same time.
+    pub connecting_max: usize,
+    /// How long a scenario measures that has no end of its own.
+    pub length: Duration,
+    /// Transactions per second, sent at their times; without one, each reply brings the next transaction.
+    pub rate: Option<f64>,
+    /// Transactions of a connection that are unanswered at a time.
+    pub depth: usize,
+    /// Whether transactions ask to be durable.
+    pub durable: bool,
+    /// Longest time until all clients are ready, or a round has ended.
+    pub patience: Duration,
+    /// Whether to connect by unix sockets.
+    pub unix: bool,
+    pub quiet: bool,
+    /// Text of the schema of started servers.
+    pub schema: String,
+}
+
+/// A scenario by its name.
+#[derive(Clone, Copy)]
+pub struct Scenario {
+    pub name: &'static str,
+    /// One line for the help.
+    pub summary: &'static str,
+    run: fn(&mut Trial<'_>) -> Result<()>,
+}
+
+/// All scenarios.
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "connect",
+        summary: "all clients connect at once",
+        run: connect::run,
+    },
+    Scenario {
+        name: "fanout",
+        summary: "all clients hear of each change",
+        run: fanout::run,
+    },
+    Scenario {
+        name: "txn",
+        summary: "small transactions",
+        run: txn::run,
+    },
+];
+
+/// Those that a plain `loadgen` runs.
+pub const DEFAULT: &[&str] = &["connect", "fanout", "txn"];
+
+impl std::fmt::Debug for Scenario {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Finds a scenario.
+pub fn by_name(name: &str) -> Result<Scenario> {
+    SCENARIOS
+        .iter()
+        .find(|scenario| scenario.name == name)
+        .copied()
+        .ok_or_else(|| {
+            let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+            Failure::Usage(format!(
+                "there is no scenario {name}; there are {}",
+                names.join(", ")
+            ))
+        })
+}
+
+/// Runs a scenario on a server, which is started for it if need be.
+pub fn run(scenario: Scenario, target: &Target, settings: &Settings) -> Result<Outcome> {
+    let mut server = Server::start(target, &settings.schema, settings.unix)?;
+    let label = format!("{} {}", scenario.name, target.label());
+    let progress = Progress::start(label, server.process(), settings.quiet);
+    let mut outcome = Outcome {
+        scenario: scenario.name.to_owned(),
+        server: target.label(),
+        clients: settings.clients,
+        ..Outcome::default()
+    };
+    let start = Instant::now();
+    let result = Control::connect(server.address())
+        .and_then(|mut control| columns(&mut control, settings).map(|columns| (control, columns)))
+        .and_then(|(control, columns)| {
+            let columns = Arc::new(columns);
+            let mut trial = Trial {
+                name: scenario.name,
+                server: &mut server,
+                control,
+                columns,
+                settings,
+                progress: &progress,
+                outcome: &mut outcome,
+            };
+            (scenario.run)(&mut trial)
+        });
+    if let Err(failure) = result {
+        return Err(server.explain(failure));
+    }
+    outcome.seconds = start.elapsed().as_secs_f64();
+    if let Some(peak) = server.process().and_then(Process::resident_peak) {
+        outcome.lower("server memory, most", "MB", peak as f64 / 1e6);
+    }
+    outcome.timeline = progress.moments();
+    Ok(outcome)
+}
+
+/// The columns of the database that is worked on: the southbound one, or that of the chosen schema.
+fn columns(control: &mut Control, settings: &Settings) -> Result<Columns> {
+    let wanted = Columns::parse(&database::parse(&settings.schema)?)?.database;
+    let names = control.databases()?;
+    if !names.iter().any(|name| **name == *wanted) {
+        return Err(Failure::Schema(format!(
+            "the server has no database {wanted}; it has {}",
+            names.join(", ")
+        )));
+    }
+    Columns::parse(&control.schema(&wanted)?)
+}
+
+/// A scenario at work.
+pub struct Trial<'a> {
+    pub name: &'static str,
+    pub server: &'a mut Server,
+    pub control: Control,
+    pub columns: Arc<Columns>,
+    pub settings: &'a Settings,
+    pub progress: &'a Progress,
+    pub outcome: &'a mut Outcome,
+}
+
+impl Trial<'_> {
+    /// Fails unless the schema has what the scenario needs.
+    pub fn require(&self, needed: &[(&str, &[&str])]) -> Result<()> {
+        self.columns.require(self.name, needed)
+    }
+
+    /// The name of the database.
+    pub fn database(&self) -> &str {
+        &self.columns.database
+    }
+
+    /// Clients that monitor what `monitor` says.
+    pub fn fleet<B: Behaviour>(
+        &self,
+        clients: usize,
+        monitor: MonitorOf,
+        series: &'static [&'static str],
+        behaviour: impl Fn(usize) -> B,
+    ) -> Result<Fleet<B>> {
+        let threads = self.settings.threads;
+        let plan = Plan {
+            address: self.server.address().clone(),
+            columns: self.columns.clone(),
+            monitor,
+            connecting_max: self.settings.connecting_max.div_ceil(threads),
+            reconnects: false,
+            series,
+        };
+        Fleet::new(plan, clients, threads, behaviour)
+    }
+
+    /// Connects all clients of a fleet and gives how long it took.
+    pub fn connect<B: Behaviour>(&mut self, fleet: &Fleet<B>) -> Result<Duration> {
+        let goal = fleet.len() as u64;
+        self.progress
+            .phase("connecting", fleet.board(), Counter::Ready, goal);
+        let start = Instant::now();
+        fleet.connect();
+        self.wait(fleet, "clients' being ready", |board| {
+            Board::get(&board.ready) >= goal
+        })?;
+        Ok(start.elapsed())
+    }
+
+    /// Waits as long as the user allows.
+    pub fn wait<B: Behaviour>(
+        &self,
+        fleet: &Fleet<B>,
+        what: &str,
+        done: impl FnMut(&Board) -> bool,
+    ) -> Result<()> {
+        fleet.wait(what, self.settings.patience, done)
+    }
+
+    /// Processor time of the server so far.
+    pub fn cpu(&self) -> Option<Duration> {
+        self.server.process().and_then(Process::cpu)
+    }
+
+    /// Adds a figure of processor time since `before`, divided by `count`.
+    pub fn cpu_since(
+        &mut self,
+        before: Option<Duration>,
+        name: &str,
+        unit: &str,
+        per_second: f64,
+        count: f64,
+    ) {
+        if let (Some(before), Some(now)) = (before, self.cpu()) {
+            let used = now.saturating_sub(before).as_secs_f64();
+            self.outcome.lower(name, unit, used * per_second / count.max(1.0));
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! One blocking connection, for what is not measured: filling the database, looking at it, finding out what it is.
+
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use socket2::Socket;
+
+use crate::error::{Failure, Result};
+use crate::fleet::Address;
+use crate::fleet::scanner::{Kind, Scanner};
+use crate::fold::shorten;
+
+/// Longest wait for an answer.
+const ANSWER_MAX: Duration = Duration::from_secs(120);
+
+/// A connection to a server.
+#[derive(Debug)]
+pub struct Control {
+    address: Address,
+    socket: Socket,
+    unread: Vec<u8>,
+    next_id: u64,
+}
+
+impl Control {
+    /// Connects and makes sure that an OVSDB server answers.
+    pub fn connect(address: &Address) -> Result<Control> {
+        let unreachable = |error: std::io::Error| Failure::Server(format!("cannot reach {address}: {error}"));
+        let socket = address.connect().map_err(unreachable)?;
+        socket.set_read_timeout(Some(ANSWER_MAX)).map_err(unreachable)?;
+        let mut control = Control {
+            address: address.clone(),
+            socket,
+            unread: Vec::new(),
+            next_id: 0,
+        };
+        control.databases()?;
+        Ok(control)
+    }
+
+    /// The names of the server's databases.
+    pub fn databases(&mut self) -> Result<Vec<String>> {
+        let names = self.call("list_dbs", "[]")?;
+        let names = names.as_array().into_iter().flatten();
+        Ok(names
+            .filter_map(|name| name.as_str().map(str::to_owned))
+            .collect())
+    }
+
+    /// The schema of a database.
+    pub fn schema(&mut self, database: &str) -> Result<Value> {
+        self.call("get_schema", &json!([database]).to_string())
+    }
+
+    /// Executes operations, given in JSON without the outer brackets, and gives their results. Any error is a failure.
+    pub fn transact(&mut self, database: &str, operations: &str) -> Result<Vec<Value>> {
+        let result = self.call("transact", &format!(r#"["{database}",{operations}]"#))?;
+        let Value::Array(results) = result else {
+            return Err(Failure::Wrong(format!("results that are no array: {result}")));
+        };
+        match results.iter().find(|result| !result["error"].is_null()) {
+            Some(error) => Err(Failure::Wrong(format!(
+                "{error} in answer to {}",
+                shorten(operations.as_bytes())
+            ))),
+            None => Ok(results),
+        }
+    }
+
+    /// Calls a method and gives its result.
+    pub fn call(&mut self, method: &str, params: &str) -> Result<Value> {
+        let text = self.call_raw(method, params)?;
+        let mut reply: Value = serde_json::from_slice(&text)
+            .map_err(|error| Failure::Wrong(format!("a reply that is no JSON: {error}")))?;
+        Ok(reply["result"].take())
+    }
+
+    /// Calls a method and gives the whole reply, which says of no error.
+    pub fn call_raw(&mut self, method: &str, params: &str) -> Result<Vec<u8>> {
+        self.next_id += 1;
+        let id = self.next_id;
+        let request = format!(r#"{{"id":{id},"method":"{method}","params":{params}}}"#);
+        self.write(request.as_bytes())?;
+        loop {
+            let (kind, text) = self.receive()?;
+            match kind {
+                Kind::Reply { id: found, is_error } if found == id => {
+                    if is_error {
+                        return Err(Failure::Wrong(format!(
+                            "{method} was refused: {}",
+                            shorten(&text)
+                        )));
+                    }
+                    return Ok(text);
+                }
+                Kind::Echo => self.write(br#"{"id":"echo","result":[],"error":null}"#)?,
+                _ => {}
+            }
+        }
+    }
+
+    fn write(&mut self, text: &[u8]) -> Result<()> {
+        let address = &self.address;
+        self.socket
+            .write_all(text)
+            .map_err(|error| Failure::Lost(format!("lost {address}: {error}")))
+    }
+
+    fn receive(&mut self) -> Result<(Kind, Vec<u8>)> {
+        let mut scanner = Scanner::default();
+        let mut looked = 0;
+        let mut chunk = vec![0; crate::limits::READ_BYTES];
+        loop {
+            if let Some(end) = scanner.scan(&self.unread[looked..]) {
+                let rest = self.unread.split_off(looked + end);
+                let text = std::mem::replace(&mut self.unread, rest);
+                let mut kind = Kind::Unreadable;
+                scanner.finish(|envelope| kind = envelope.kind());
+                return Ok((kind, text));
+            }
+            looked = self.unread.len();
+            let lost = |reason: &str| Failure::Lost(format!("lost {}: {reason}", self.address));
+            match self.socket.read(&mut chunk) {
+                Ok(0) => return Err(lost("it closed the connection")),
+                Ok(read) => self.unread.extend_from_slice(&chunk[..read]),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    return Err(lost("it does not answer"));
+                }
+                Err(error) => return Err(lost(&error.to_string())),
+            }
+        }
+    }
+}

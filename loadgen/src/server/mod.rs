@@ -1,0 +1,116 @@
+//! Servers under load: those that run already and those that are started for a trial.
+
+pub mod control;
+pub mod database;
+pub mod spawn;
+
+pub use control::Control;
+pub use spawn::Spawned;
+
+use std::path::PathBuf;
+
+use crate::error::{Failure, Result};
+use crate::fleet::Address;
+use crate::measure::process::Process;
+
+/// What to measure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A server that runs.
+    Running { address: Address, pid: Option<u32> },
+    /// A command to start one, with `{db}`, `{port}` and `{sock}` in it.
+    Command { command: String, label: String },
+}
+
+impl Target {
+    /// Our own server, which lies beside this program.
+    pub fn ours(arguments: &str) -> Result<Target> {
+        let program = beside("ovsdb-server")?;
+        let command = format!(
+            "'{}' --unixctl=none --remote=ptcp:{{port}}:127.0.0.1 --remote=punix:{{sock}} -vconsole:warn {arguments} {{db}}",
+            program.display()
+        );
+        Ok(Target::Command {
+            command,
+            label: "ovsdb-server (ours)".to_owned(),
+        })
+    }
+
+    /// What tables call it.
+    pub fn label(&self) -> String {
+        match self {
+            Target::Running { address, .. } => address.to_string(),
+            Target::Command { label, .. } => label.clone(),
+        }
+    }
+}
+
+/// A server that answers.
+#[derive(Debug)]
+pub enum Server {
+    Running {
+        address: Address,
+        process: Option<Process>,
+    },
+    Spawned(Box<Spawned>),
+}
+
+impl Server {
+    /// Reaches or starts it. A started one serves an empty database of `schema`.
+    pub fn start(target: &Target, schema: &str, unix: bool) -> Result<Server> {
+        match target {
+            Target::Running { address, pid } => {
+                let process = pid.map(|pid| Process { pid });
+                Control::connect(address)?;
+                Ok(Server::Running {
+                    address: address.clone(),
+                    process,
+                })
+            }
+            Target::Command { command, .. } => {
+                Ok(Server::Spawned(Box::new(Spawned::start(command, schema, unix)?)))
+            }
+        }
+    }
+
+    pub fn address(&self) -> &Address {
+        match self {
+            Server::Running { address, .. } => address,
+            Server::Spawned(spawned) => spawned.address(),
+        }
+    }
+
+    pub fn process(&self) -> Option<Process> {
+        match self {
+            Server::Running { process, .. } => *process,
+            Server::Spawned(spawned) => Some(spawned.process()),
+        }
+    }
+
+    /// A better reason for a failure, if the server has ended.
+    pub fn explain(&mut self, failure: Failure) -> Failure {
+        match (self, &failure) {
+            (Server::Spawned(spawned), Failure::Lost(_) | Failure::Server(_)) => {
+                spawned.ended().map_or(failure, Failure::Lost)
+            }
+            _ => failure,
+        }
+    }
+}
+
+/// A program in the directory of this one, or of its parent, where cargo puts tests.
+fn beside(name: &str) -> Result<PathBuf> {
+    let me =
+        std::env::current_exe().map_err(|error| Failure::Server(format!("cannot find myself: {error}")))?;
+    me.ancestors()
+        .skip(1)
+        .take(2)
+        .map(|directory| directory.join(name))
+        .find(|path| path.is_file())
+        .ok_or_else(|| {
+            Failure::Server(format!(
+                "there is no {name} beside {}; build it, or name a server by --server or --spawn",
+                me.display()
+            ))
+        })
+}

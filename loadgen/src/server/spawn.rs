@@ -1,0 +1,182 @@
+//! A server started for a trial, in a directory of its own; it ends with the value.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::error::{Failure, Result};
+use crate::fleet::Address;
+use crate::measure::process::Process;
+use crate::server::{Control, database};
+
+/// Longest time until a started server answers.
+const START_MAX: Duration = Duration::from_secs(20);
+/// Longest time that a server is given to end by itself.
+const STOP_MAX: Duration = Duration::from_secs(10);
+/// Time between two looks at a server that starts or stops.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// A child process that serves.
+#[derive(Debug)]
+pub struct Spawned {
+    /// The command with everything filled in.
+    command: String,
+    child: Child,
+    address: Address,
+    directory: TempDir,
+}
+
+impl Spawned {
+    /// Starts `command` on a new database of `schema` and waits until it answers.
+    pub fn start(command: &str, schema: &str, unix: bool) -> Result<Spawned> {
+        let machine = |error: std::io::Error| Failure::Machine(format!("cannot prepare a server: {error}"));
+        let directory = tempfile::Builder::new()
+            .prefix("loadgen-")
+            .tempdir()
+            .map_err(machine)?;
+        let db = directory.path().join("load.db");
+        database::create(&db, schema)?;
+        let sock = directory.path().join("db.sock");
+        let port = free_port().map_err(machine)?;
+        for (word, what) in [
+            ("{db}", "the database"),
+            (if unix { "{sock}" } else { "{port}" }, "where to listen"),
+        ] {
+            if !command.contains(word) {
+                return Err(Failure::Usage(format!(
+                    "the command \"{command}\" has no {word} for {what}"
+                )));
+            }
+        }
+        let command = command
+            .replace("{db}", &db.display().to_string())
+            .replace("{sock}", &sock.display().to_string())
+            .replace("{port}", &port.to_string());
+        let address = if unix {
+            Address::Unix(sock)
+        } else {
+            Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        };
+        let child = launch(&command, &directory)?;
+        let mut spawned = Spawned {
+            command,
+            child,
+            address,
+            directory,
+        };
+        spawned.wait_until_serving()?;
+        Ok(spawned)
+    }
+
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    pub fn process(&self) -> Process {
+        Process { pid: self.child.id() }
+    }
+
+    /// Ends the server and starts it again on the same database and address.
+    pub fn restart(&mut self) -> Result<()> {
+        self.stop();
+        self.child = launch(&self.command, &self.directory)?;
+        self.wait_until_serving()
+    }
+
+    /// What happened, if the server has ended.
+    pub fn ended(&mut self) -> Option<String> {
+        // Its connections break before the kernel has done with it.
+        let deadline = Instant::now() + Duration::from_millis(200);
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => {
+                    let said = self.last_words();
+                    return Some(format!("the server ended with {status}{said}"));
+                }
+                Ok(None) if Instant::now() < deadline => std::thread::sleep(PAUSE),
+                _ => return None,
+            }
+        }
+    }
+
+    fn wait_until_serving(&mut self) -> Result<()> {
+        let deadline = Instant::now() + START_MAX;
+        loop {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                let said = self.last_words();
+                return Err(Failure::Server(format!(
+                    "the server ended with {status} instead of serving{said}"
+                )));
+            }
+            match Control::connect(&self.address) {
+                Ok(_) => return Ok(()),
+                Err(failure) if Instant::now() > deadline => return Err(failure),
+                Err(_) => std::thread::sleep(PAUSE),
+            }
+        }
+    }
+
+    /// The last line that the server wrote.
+    fn last_words(&self) -> String {
+        let text = std::fs::read(self.log()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        text.lines()
+            .rfind(|line| !line.trim().is_empty())
+            .map_or_else(String::new, |line| format!(": {line}"))
+    }
+
+    fn log(&self) -> PathBuf {
+        self.directory.path().join("log")
+    }
+
+    fn stop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let asked = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let deadline = Instant::now() + STOP_MAX;
+        while asked.is_ok() && Instant::now() < deadline {
+            match self.child.try_wait() {
+                Ok(None) => std::thread::sleep(PAUSE),
+                _ => return,
+            }
+        }
+        if let Err(error) = self.child.kill().and_then(|()| self.child.wait()) {
+            eprintln!("loadgen: pid {}: {error}", self.child.id());
+        }
+    }
+}
+
+impl Drop for Spawned {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Starts a command through the shell, which it replaces, so that its pid is the server's.
+fn launch(command: &str, directory: &TempDir) -> Result<Child> {
+    let machine = |error: std::io::Error| Failure::Machine(format!("cannot start \"{command}\": {error}"));
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(directory.path().join("log"))
+        .map_err(machine)?;
+    let twin = log.try_clone().map_err(machine)?;
+    Command::new("sh")
+        .arg("-c")
+        .arg(format!("exec {command}"))
+        .env("OVS_RUNDIR", directory.path())
+        .env("OVS_LOGDIR", directory.path())
+        .stdin(Stdio::null())
+        .stdout(log)
+        .stderr(twin)
+        .spawn()
+        .map_err(machine)
+}
+
+/// A port that nobody listens on now.
+fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}

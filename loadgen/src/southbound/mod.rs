@@ -1,0 +1,4 @@
+//! The southbound database as OVN uses it: what its clients monitor, and rows like those that it writes.
+
+pub mod monitor;
+pub mod site;

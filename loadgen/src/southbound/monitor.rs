@@ -1,0 +1,167 @@
+//! The monitor requests of `ovn-controller`: forty tables with the columns that it reads, all rows or those of some
+//! datapaths. Tables and columns that the schema at hand has not are left out, as the controller itself does.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
+use std::sync::Arc;
+
+use crate::fold::columns::Columns;
+use crate::fold::state::State;
+
+/// Tables that a controller does not monitor.
+const UNMONITORED: [&str; 1] = ["Connection"];
+
+/// Tables of which a controller does not read `external_ids`.
+const WITHOUT_EXTERNAL_IDS: [&str; 9] = [
+    "SB_Global",
+    "Logical_Flow",
+    "Port_Binding",
+    "Gateway_Chassis",
+    "HA_Chassis",
+    "HA_Chassis_Group",
+    "Chassis_Private",
+    "SSL",
+    "Learned_Route",
+];
+
+/// Tables of which a conditional controller asks for the rows of its datapaths.
+pub const BY_DATAPATH: [&str; 6] = [
+    "Logical_Flow",
+    "Port_Binding",
+    "MAC_Binding",
+    "Multicast_Group",
+    "IP_Multicast",
+    "DNS",
+];
+
+/// One clause: the rows of a table whose column equals a value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Clause {
+    pub table: &'static str,
+    pub column: &'static str,
+    /// `==` or `includes`.
+    pub function: &'static str,
+    /// In compact JSON.
+    pub value: String,
+}
+
+/// The rows that a conditional client asks for; tables that are not named are asked for whole.
+#[derive(Clone, Debug, Default)]
+pub struct Condition {
+    pub clauses: Vec<Clause>,
+    /// Tables of which nothing is wanted.
+    pub nothing: Vec<&'static str>,
+}
+
+/// Requests for all rows.
+pub fn everything(columns: &Columns) -> Arc<str> {
+    conditional(columns, &Condition::default())
+}
+
+/// Requests for the rows of a condition.
+pub fn conditional(columns: &Columns, condition: &Condition) -> Arc<str> {
+    let mut out = String::from("{");
+    for table in columns.tables() {
+        if UNMONITORED.contains(&&*table.name) {
+            continue;
+        }
+        if out.len() > 1 {
+            out.push(',');
+        }
+        write!(out, r#""{}":[{{"columns":["#, table.name).expect("a string takes everything");
+        let without = WITHOUT_EXTERNAL_IDS.contains(&&*table.name);
+        let mut separator = "";
+        for name in table.names().filter(|name| !(without && *name == "external_ids")) {
+            write!(out, r#"{separator}"{name}""#).expect("a string takes everything");
+            separator = ",";
+        }
+        out.push(']');
+        if condition.nothing.contains(&&*table.name) {
+            out.push_str(r#","where":[false]"#);
+        } else if let Some(clauses) = clauses_of(condition, &table.name) {
+            write!(out, r#","where":[{clauses}]"#).expect("a string takes everything");
+        }
+        out.push_str("}]");
+    }
+    out.push('}');
+    out.into()
+}
+
+/// The clauses of a table in JSON; `None` if all its rows are wanted.
+fn clauses_of(condition: &Condition, table: &str) -> Option<String> {
+    let clauses: Vec<String> = condition
+        .clauses
+        .iter()
+        .filter(|clause| clause.table == table)
+        .map(|clause| format!(r#"["{}","{}",{}]"#, clause.column, clause.function, clause.value))
+        .collect();
+    (!clauses.is_empty()).then(|| clauses.join(","))
+}
+
+/// Says what clients with conditions must know, given what one knows that monitors everything.
+pub struct Oracle {
+    /// Sum of digests and number of rows, by table.
+    whole: HashMap<String, (u128, usize)>,
+    /// The rows of each (table, column, value) that any clause names.
+    matching: HashMap<(String, String, String), Vec<(u128, u128)>>,
+}
+
+impl Oracle {
+    /// Looks at the reference once for all columns by which clauses select.
+    pub fn new(columns: &Columns, reference: &State, selected_by: &[(&str, &str)]) -> Oracle {
+        let mut oracle = Oracle {
+            whole: HashMap::new(),
+            matching: HashMap::new(),
+        };
+        let numbers: Vec<(u16, u16, &str, &str)> = selected_by
+            .iter()
+            .filter_map(|(table, column)| {
+                let (number, found) = columns.table(table)?;
+                Some((number, found.column(column)?.0, *table, *column))
+            })
+            .collect();
+        for (uuid, row) in reference.iter() {
+            let table = &columns.tables()[usize::from(row.table)].name;
+            let whole = oracle.whole.entry(table.to_string()).or_default();
+            whole.0 = whole.0.wrapping_add(row.digest);
+            whole.1 += 1;
+            for (_, column, table, name) in numbers.iter().filter(|(number, ..)| *number == row.table) {
+                if let Some(value) = row.one(*column) {
+                    let key = ((*table).to_owned(), (*name).to_owned(), value.to_owned());
+                    oracle.matching.entry(key).or_default().push((uuid, row.digest));
+                }
+            }
+        }
+        oracle
+    }
+
+    /// The digest of what a client with that condition must know.
+    pub fn digest(&self, condition: &Condition) -> u128 {
+        let conditioned: HashSet<&str> = condition
+            .clauses
+            .iter()
+            .map(|clause| clause.table)
+            .chain(condition.nothing.iter().copied())
+            .collect();
+        let mut digest = 0u128;
+        for (table, (sum, _)) in &self.whole {
+            if !conditioned.contains(table.as_str()) {
+                digest = digest.wrapping_add(*sum);
+            }
+        }
+        let mut seen = HashSet::new();
+        for clause in &condition.clauses {
+            let key = (
+                clause.table.to_owned(),
+                clause.column.to_owned(),
+                clause.value.clone(),
+            );
+            for (uuid, row) in self.matching.get(&key).into_iter().flatten() {
+                if seen.insert(*uuid) {
+                    digest = digest.wrapping_add(*row);
+                }
+            }
+        }
+        digest
+    }
+}

@@ -287,18 +287,17 @@ impl Handler for Worker {
         buffer.drain(..used);
     }
 
-    /// A client that says no more still gets its answers.
+    /// A client that says no more still gets its answers, to the last byte.
     fn peer_ended(&mut self, io: &mut dyn Outgoing, conn: ConnId) -> bool {
         let Some(connection) = self.connections.get_mut(&conn) else {
             return true;
         };
-        if !self.sessions.is_busy(connection.session) {
-            return true;
+        if self.sessions.is_busy(connection.session) {
+            self.sessions.wait_until_idle(connection.session);
+            connection.is_waiting = true;
+            io.pause_reading(conn, true);
         }
-        self.sessions.wait_until_idle(connection.session);
-        connection.is_waiting = true;
-        io.pause_reading(conn, true);
-        false
+        !connection.is_waiting && !connection.is_blocked
     }
 
     fn closed(&mut self, io: &mut dyn Outgoing, conn: ConnId, reason: Closed) {

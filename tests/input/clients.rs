@@ -51,6 +51,37 @@ fn a_half_closed_client_is_let_go() {
     assert_eq!(foreign_items(&mut scene.server.client()), 2);
 }
 
+/// `printf REQUESTS | nc -N …`: what was asked is answered, large answers included, before the server closes too.
+#[test]
+fn requests_before_a_half_close_are_answered() {
+    let scene = Scene::new();
+    let name = "n".repeat(UNREAD_ROW_BYTES);
+    for remote in [scene.server.tcp(), scene.server.remote()] {
+        let mut client = Client::connect(&remote);
+        let ids: Vec<u64> = (0..ABANDONED)
+            .map(|_| {
+                let insertion = json!({"op": "insert", "table": "Item", "row": {"name": name}});
+                client.send("transact", json!(["Load", insertion]))
+            })
+            .collect();
+        let all = client.send(
+            "transact",
+            json!(["Load", {"op": "select", "table": "Item", "where": [["name", "==", name]]}]),
+        );
+        client.close_sending_side();
+        for id in ids {
+            assert!(client.reply(id).is_ok());
+        }
+        let selected = client.reply(all).expect("a selection succeeds");
+        assert!(
+            selected[0]["rows"]
+                .as_array()
+                .is_some_and(|rows| rows.len() >= ABANDONED as usize)
+        );
+        client.expect_closed();
+    }
+}
+
 #[test]
 fn clients_that_vanish_hold_up_nobody() {
     let scene = Scene::new();

@@ -168,17 +168,6 @@ impl Port {
         }
     }
 
-    /// Last attempt for a connection whose peer has ended its own side only.
-    pub(super) fn send_rest(&mut self, conn: ConnId) {
-        let writer_waits = self
-            .connections
-            .get(conn)
-            .is_none_or(|connection| connection.writer_waits);
-        if !writer_waits && let Err(error) = self.send_queued(conn) {
-            log::debug!(target: "runtime", "last send of a connection: {error}");
-        }
-    }
-
     /// Takes `conn` out, and ends what may still wait on its socket.
     pub(super) fn remove(&mut self, conn: ConnId) {
         if let Some(connection) = self.connections.remove(conn) {

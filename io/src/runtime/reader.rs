@@ -74,16 +74,25 @@ fn deliver<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, buffer: &mut Vec<u8>)
     }
 }
 
-/// The peer has ended its side: whether the handler lets the connection go now.
-fn lets_go<H: Handler>(cell: &WorkerCell<H>, conn: ConnId) -> bool {
-    let mut worker = cell.borrow_mut();
-    let Worker { handler, port } = &mut *worker;
-    let is_open = port
-        .connections
-        .get(conn)
-        .is_some_and(|connection| matches!(connection.phase, Phase::Open));
-    port.open_turn();
-    !is_open || handler.peer_ended(port, conn)
+/// The peer has ended its side: whether the connection goes now, which is not before what is queued for it has been
+/// offered to the socket. Otherwise its reader comes to the same end again.
+async fn lets_go<H: Handler>(cell: &WorkerCell<H>, conn: ConnId) -> bool {
+    {
+        let mut worker = cell.borrow_mut();
+        let Worker { handler, port } = &mut *worker;
+        let may_go = handler.peer_ended(port, conn);
+        let Some(connection) = port.connections.get(conn) else {
+            return true;
+        };
+        let is_offered = connection.output.is_empty() || connection.writer_waits;
+        if matches!(connection.phase, Phase::Ending(_)) || (may_go && is_offered) {
+            return true;
+        }
+        port.open_turn();
+    }
+    // The turn's end offers it, if not of this turn then of one soon after.
+    tokio::task::yield_now().await;
+    false
 }
 
 /// The connection's end: the handler is told, then it is gone.
@@ -97,9 +106,6 @@ fn finish<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, seen: Closed) {
         Phase::Ending(reason) => reason,
         Phase::Open => seen,
     };
-    if matches!(reason, Closed::Peer) {
-        port.send_rest(conn);
-    }
     handler.closed(port, conn, reason);
     port.remove(conn);
     port.open_turn();
@@ -123,7 +129,7 @@ async fn read_when_ready<H: Handler>(cell: WorkerCell<H>, conn: ConnId, stream: 
         }
         match receive(&cell, socket, &mut buffer).await {
             Err(error) => break Closed::Failed(error),
-            Ok(Received::End) if lets_go(&cell, conn) => break Closed::Peer,
+            Ok(Received::End) if lets_go(&cell, conn).await => break Closed::Peer,
             Ok(Received::End) => {}
             Ok(Received::Bytes { filled }) => {
                 deliver(&cell, conn, &mut buffer);
@@ -230,7 +236,7 @@ async fn read_posted<H: Handler>(cell: WorkerCell<H>, conn: ConnId, stream: Rc<S
         let (result, slice) = socket.read(buffer.slice(begin..)).await;
         buffer = slice.into_inner();
         match result {
-            Ok(0) if lets_go(&cell, conn) => break Closed::Peer,
+            Ok(0) if lets_go(&cell, conn).await => break Closed::Peer,
             Ok(0) => {}
             Ok(count) => {
                 deliver(&cell, conn, &mut buffer);

@@ -42,8 +42,6 @@ struct Connection {
     is_waiting: bool,
     /// The client does not take what it was sent, so it is not read either.
     is_blocked: bool,
-    /// When the backlog was looked at last, to see whether it shrinks.
-    backlog: usize,
 }
 
 /// What became of a message.
@@ -220,12 +218,11 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(&conn) else {
             return;
         };
-        let backlog = io.backlog(conn);
-        // A client that is not read cannot be heard; one that takes bytes is there.
-        if backlog < connection.backlog || (connection.is_waiting && !connection.is_blocked) {
+        // A client that is not read cannot be heard. One that takes nothing may be busy for minutes: upstream lets it
+        // stay, and what it holds in memory is bounded.
+        if connection.is_waiting || connection.is_blocked {
             connection.inactivity.heard(now_ms);
         }
-        connection.backlog = backlog;
         connection
             .inactivity
             .set_interval(connection.remote.probe_interval_ms(connection.meta.transport));
@@ -272,7 +269,6 @@ impl Handler for Worker {
             framer: Framer::new(),
             is_waiting: false,
             is_blocked: false,
-            backlog: 0,
         };
         self.connections.insert(conn, connection);
     }
@@ -324,7 +320,6 @@ impl Handler for Worker {
             return;
         };
         connection.is_blocked = true;
-        connection.backlog = io.backlog(conn);
         io.pause_reading(conn, true);
         self.sessions.blocked(connection.session);
     }

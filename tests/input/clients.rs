@@ -1,6 +1,7 @@
 //! Clients that leave early, stop half way or never read.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use ovsdb_harness::{Client, wait};
 use serde_json::json;
@@ -13,6 +14,9 @@ const ABANDONED: u64 = 50;
 const UNREAD_ROWS: u64 = 200;
 /// Size of each: together far above what socket buffers hold.
 const UNREAD_ROW_BYTES: usize = 100_000;
+
+/// Longer than the server waits for an answer to its probe, by default 5 s after 5 s of silence.
+const BUSY: Duration = Duration::from_secs(12);
 
 /// A client that has said all it will say is served to the end or closed; it holds up nobody, and what it has sent
 /// whole is done.
@@ -154,4 +158,30 @@ fn a_client_that_never_reads_holds_up_nobody() {
         }
     }
     assert_eq!(held.len(), 1);
+}
+
+/// A controller that computes for long does not read meanwhile; cutting it off would only have it ask for everything
+/// again.
+#[test]
+fn a_client_is_not_given_up_while_bytes_wait_for_it() {
+    let scene = Scene::new();
+    let mut busy = Client::connect(&scene.server.tcp());
+    busy.call("monitor", json!(["Load", "m", {"Item": {}}]))
+        .expect("the monitor is accepted");
+    let mut writer = scene.server.client();
+    let text = "x".repeat(UNREAD_ROW_BYTES);
+    for number in 0..UNREAD_ROWS {
+        let row = json!({"number": number, "name": text});
+        writer.transact("Load", json!([{"op": "insert", "table": "Item", "row": row}]));
+    }
+    std::thread::sleep(BUSY);
+    let mut rows = 0;
+    while rows < UNREAD_ROWS as usize {
+        let update = busy.notification(wait::DEADLINE).expect("the updates are kept");
+        rows += update["params"][1]["Item"]
+            .as_object()
+            .expect("rows of Item")
+            .len();
+    }
+    busy.call("list_dbs", json!([])).expect("the session lives");
 }

@@ -5,4 +5,5 @@ mod bystander;
 mod clients;
 mod files;
 mod messages;
+mod remotes;
 mod requests;

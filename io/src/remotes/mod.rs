@@ -10,6 +10,7 @@ mod table;
 
 pub(crate) use table::{RemoteEntry, RemoteTable};
 
+use crate::errors::strerror;
 use crate::net::{Active, Dial, Listener, Passive, Remote, Serving};
 use crate::runtime::Workers;
 use configured::{Options, Wanted};
@@ -44,8 +45,11 @@ struct Open {
 enum Carrier {
     Listening(Serving),
     Dialling(Dial),
-    /// It could not be opened, which has been logged; tried again when it changes.
+    /// It could not be opened, which has been logged; tried again from time to time, as its port may come free or
+    /// its address be given to this machine.
     Failed,
+    /// It can never be opened as it is, which has been logged.
+    Hopeless,
 }
 
 impl Remotes {
@@ -81,9 +85,8 @@ impl Remotes {
         self.given.iter().map(String::as_str)
     }
 
-    /// Opens what is wanted and not open, and closes what is open and not wanted. Returns the targets that
-    /// could not be opened.
-    pub(crate) fn reconcile(&mut self) -> Vec<String> {
+    /// Opens what is wanted and not open, and closes what is open and not wanted.
+    pub(crate) fn reconcile(&mut self) {
         let wanted = self.wanted();
         let is_kept = |target: &String, open: &Open| {
             wanted.get(target).is_some_and(|options| {
@@ -101,14 +104,29 @@ impl Remotes {
         for target in gone {
             self.close(&target, !wanted.contains_key(&target));
         }
-        let mut failed = Vec::new();
         for (target, options) in wanted {
             match self.open.get_mut(&target) {
                 Some(open) => open.adjust(options),
-                None => failed.extend(self.open(target, options)),
+                None => self.open(target, options),
             }
         }
-        failed
+    }
+
+    /// Tries again to open what could not be opened.
+    pub(crate) fn retry(&mut self) {
+        let has_failed = |open: &Open| matches!(open.carrier, Carrier::Failed);
+        let failed: Vec<String> = self
+            .open
+            .iter()
+            .filter(|(_, open)| has_failed(open))
+            .map(|(target, _)| target.clone())
+            .collect();
+        for target in failed {
+            if let Some(open) = self.open.remove(&target) {
+                self.table.remove(open.number);
+                self.open(target, open.options);
+            }
+        }
     }
 
     /// Number of connections of a remote that is open, its port if it listens, and whether it dials.
@@ -164,8 +182,7 @@ impl Remotes {
             .disconnect(Which::Remote(open.number), "remote deconfigured");
     }
 
-    /// Opens a remote; returns its name if that fails.
-    fn open(&mut self, target: String, options: Options) -> Option<String> {
+    fn open(&mut self, target: String, options: Options) {
         self.numbers += 1;
         let number = self.numbers;
         let rights = Rights {
@@ -177,18 +194,16 @@ impl Remotes {
         self.table.insert(number, Arc::clone(&entry));
         let carrier = match target.parse() {
             Ok(Remote::Passive(passive)) => self.listen(&target, &passive, &options, number),
-            Ok(Remote::Active(active)) => Some(self.dial(&target, active, &options, number, &entry)),
+            Ok(Remote::Active(active)) => self.dial(&target, active, &options, number, &entry),
             Ok(Remote::Column(_)) => {
                 log::warn!(target: "ovsdb_server", "{target}: a remote in a database cannot name another one");
-                None
+                Carrier::Hopeless
             }
             Err(error) => {
                 log::warn!(target: "ovsdb_server", "{error}");
-                None
+                Carrier::Hopeless
             }
         };
-        let failed = carrier.is_none().then(|| target.clone());
-        let carrier = carrier.unwrap_or(Carrier::Failed);
         self.open.insert(
             target,
             Open {
@@ -198,16 +213,18 @@ impl Remotes {
                 carrier,
             },
         );
-        failed
     }
 
-    fn listen(&self, target: &str, passive: &Passive, options: &Options, number: u64) -> Option<Carrier> {
-        let listener = Listener::open(target, passive, options.dscp.unwrap_or(DSCP_DEFAULT)).ok()?;
-        match listener.serve(self.workers.clone(), number) {
-            Ok(serving) => Some(Carrier::Listening(serving)),
+    fn listen(&self, target: &str, passive: &Passive, options: &Options, number: u64) -> Carrier {
+        let dscp = options.dscp.unwrap_or(DSCP_DEFAULT);
+        let serving = Listener::open(target, passive, dscp)
+            .and_then(|listener| listener.serve(self.workers.clone(), number));
+        match serving {
+            Ok(serving) => Carrier::Listening(serving),
+            Err(error) if error.kind() == std::io::ErrorKind::Unsupported => Carrier::Hopeless,
             Err(error) => {
-                log::error!(target: "ovsdb_jsonrpc_server", "{target}: listen failed: {error}");
-                None
+                log::error!(target: "ovsdb_jsonrpc_server", "{target}: listen failed: {}", strerror(&error));
+                Carrier::Failed
             }
         }
     }

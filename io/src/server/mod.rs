@@ -201,10 +201,7 @@ async fn set_up(config: &Config, server: &Rc<RefCell<Server>>) -> Result<Option<
         for target in &config.remotes {
             server.remotes.add(target)?;
         }
-        let failed = server.remotes.reconcile();
-        if let Some(failed) = failed.into_iter().find(|failed| config.remotes.contains(failed)) {
-            return Err(format!("{failed}: listen failed"));
-        }
+        server.remotes.reconcile();
     }
     let mut commands = Commands::new();
     crate::vlog::register_commands(&mut commands);
@@ -339,6 +336,7 @@ impl Server {
     /// What is due from time to time.
     fn keep_house(&mut self) {
         self.compactions.start_due(&self.databases);
+        self.remotes.retry();
         for report in self.remotes.reports() {
             let arena = Bump::new();
             let value = strict::parse(&report.ops, &arena).expect("written by us");

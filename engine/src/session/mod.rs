@@ -236,18 +236,18 @@ impl Sessions {
         }
     }
 
-    /// A database is gone: its monitors are canceled and its unanswered requests too.
+    /// A database is gone: its monitors are canceled, and then its unanswered requests (in upstream's order).
     fn leave_database(&mut self, local: Local, machine: &mut dyn Machine) {
         let epoch = local.database.epoch;
         for (id, session) in &mut self.sessions {
             if !session.is_change_aware {
                 continue;
             }
-            for request in session.requests.extract_if(.., |request| request.epoch == epoch) {
-                send(machine, *id, reply::plain_error(&request.id, "canceled"));
-            }
             for (monitor_id, _) in session.monitors.extract_if(|_, (of, _)| *of == epoch) {
                 send(machine, *id, reply::notification("monitor_canceled", &monitor_id));
+            }
+            for request in session.requests.extract_if(.., |request| request.epoch == epoch) {
+                send(machine, *id, reply::plain_error(&request.id, "canceled"));
             }
             if std::mem::take(&mut session.is_waiting) {
                 machine.resume(*id);

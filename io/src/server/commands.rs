@@ -30,6 +30,14 @@ pub(super) fn register(commands: &mut Commands, server: &Shared) {
     add("ovsdb-server/compact", "", 0..=1, compact);
     add("ovsdb-server/reconnect", "", 0..=0, reconnect);
     add("ovsdb-server/get-db-storage-status", "DB", 1..=1, storage_status);
+    add("ovsdb-server/sync-status", "", 0..=0, sync_status);
+    add(
+        "ovsdb-server/disconnect-active-ovsdb-server",
+        "",
+        0..=0,
+        stay_active,
+    );
+    add("ovsdb-server/get-active-ovsdb-server", "", 0..=0, stay_active);
 }
 
 fn exit(server: &Shared, _args: &[String], answer: Answer) {
@@ -105,6 +113,16 @@ fn storage_status(server: &Shared, args: &[String], answer: Answer) {
         },
         None => answer.error("Failed to find the database."),
     }
+}
+
+/// What `ovn-ctl` and cluster managers ask to tell an active server from a backup, which there is not yet.
+fn sync_status(_server: &Shared, _args: &[String], answer: Answer) {
+    answer.text("state: active\n");
+}
+
+/// `ovn-ctl promote_ovnnb` makes a server active by this; it is, and follows no other.
+fn stay_active(_server: &Shared, _args: &[String], answer: Answer) {
+    answer.done();
 }
 
 /// Answers once `_Server` says the same.

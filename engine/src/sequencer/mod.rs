@@ -83,7 +83,10 @@ pub enum Event {
 /// Why a group was rejected.
 #[derive(Clone, Debug)]
 pub struct LogFailure {
-    pub text: String,
+    /// What failed, beginning with the name of the file.
+    pub details: String,
+    /// The system's reason (`strerror`), if it was the system.
+    pub io_error: Option<String>,
     /// Nothing can be written until the database is reopened.
     pub is_sticky: bool,
 }
@@ -146,7 +149,7 @@ pub struct Sequencer {
     /// Groups that have come back, until all that were in flight have.
     rejection: Rejection,
     /// Set once the log can never be written again.
-    broken: Option<String>,
+    broken: Option<LogFailure>,
     /// Notes for workers that need no publication first.
     notes: Vec<Told>,
 }
@@ -357,8 +360,8 @@ impl Sequencer {
 
     fn commit(&mut self, submission: Submission, reply: Vec<u8>, commit: Committed) -> Vec<TableId> {
         let has_record = commit.record.is_some();
-        if let (true, Some(text)) = (has_record, &self.broken) {
-            let body = with_io_error(reply, text);
+        if let (true, Some(failure)) = (has_record, &self.broken) {
+            let body = with_io_error(reply, failure);
             self.store
                 .rollback(std::iter::once(&commit.changes), self.open.last_id());
             let seq = self.store.seq();
@@ -422,12 +425,12 @@ impl Sequencer {
         self.store.rollback(sets.into_iter().rev(), before);
         self.open = Group::starting_at(before);
         if failure.is_sticky {
-            self.broken = Some(failure.text.clone());
+            self.broken = Some(failure.clone());
         }
         let mut again = Vec::new();
         for answer in failed.into_iter().flat_map(|group| group.answers) {
             if answer.has_record {
-                let body = with_io_error(answer.body, &failure.text);
+                let body = with_io_error(answer.body, &failure);
                 self.open.answer(Answer {
                     body,
                     seq: self.store.seq(),
@@ -451,9 +454,9 @@ impl Sequencer {
 }
 
 /// Appends the commit's failure to a result array as element N+1.
-fn with_io_error(mut reply: Vec<u8>, text: &str) -> Vec<u8> {
-    let mut error = OvsdbError::new(Tag::IoError, "");
-    error.io_error = Some(text.to_owned());
+fn with_io_error(mut reply: Vec<u8>, failure: &LogFailure) -> Vec<u8> {
+    let mut error = OvsdbError::new(Tag::IoError, failure.details.clone());
+    error.io_error.clone_from(&failure.io_error);
     append_error(&mut reply, &error);
     reply
 }
@@ -484,4 +487,23 @@ pub fn publish(database: &Database, group: Group) -> Vec<Told> {
         })
     });
     told.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_names_the_file_and_the_reason() {
+        let failure = LogFailure {
+            details: "/d.db: write failed".to_owned(),
+            io_error: Some("No space left on device".to_owned()),
+            is_sticky: false,
+        };
+        let reply = with_io_error(b"[{}]".to_vec(), &failure);
+        assert_eq!(
+            String::from_utf8(reply).unwrap(),
+            r#"[{},{"details":"/d.db: write failed","error":"I/O error","io-error":"No space left on device"}]"#
+        );
+    }
 }

@@ -150,7 +150,8 @@ impl LogRole {
         }
         self.state.update(writer);
         result.map_err(|error| LogFailure {
-            text: error.to_string(),
+            io_error: error.io_error(),
+            details: error.details,
             is_sticky: writer.broken().is_some(),
         })
     }

@@ -11,6 +11,8 @@
 //! group is visible to nobody before its publication, and every answer carries the commit it rests on.
 
 mod group;
+#[cfg(test)]
+mod redo_tests;
 
 pub use group::{Answer, Group};
 

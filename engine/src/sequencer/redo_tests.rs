@@ -1,0 +1,189 @@
+//! What becomes of requests when a group cannot be written.
+
+use super::{Event, Group, LogFailure, Now, Rights, Sequencer, Settings, Submission, Ticket};
+use crate::ids::{RequestId, SessionId, WorkerId};
+use crate::schema;
+use crate::store::Store;
+use crate::testing::with_json;
+use crate::txn::Program;
+use std::sync::Arc;
+use uuid::Uuid;
+
+const NOW: Now = Now {
+    wall_ms: 1_700_000_000_000,
+    monotonic_ms: 1000,
+};
+
+/// A sequencer and a source of uuids that counts.
+struct Bench {
+    sequencer: Sequencer,
+    schema: Arc<schema::Schema>,
+    uuids: u128,
+    requests: u64,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let text = r#"{"name": "T", "tables": {"Item": {"columns": {"n": {"type": "integer"}}, "indexes": [["n"]]}}}"#;
+        let schema = Arc::new(with_json(text, |value| schema::parse(value).unwrap()));
+        let store = Store::new(Arc::clone(&schema), 1, Uuid::from_u128(1));
+        let settings = Settings {
+            column_diff: true,
+            nonce: Uuid::nil(),
+        };
+        let sequencer = Sequencer::new(store, Arc::default(), settings);
+        Bench {
+            sequencer,
+            schema,
+            uuids: 1000,
+            requests: 0,
+        }
+    }
+
+    fn submit(&mut self, ops: &str) {
+        let uuids = &mut self.uuids;
+        let mut entropy = || {
+            *uuids += 1;
+            Uuid::from_u128(*uuids)
+        };
+        let program = with_json(ops, |value| {
+            Program::compile(&self.schema, value.as_array().unwrap(), &mut entropy)
+        });
+        self.requests += 1;
+        let ticket = Ticket {
+            worker: WorkerId(0),
+            session: SessionId(1),
+            request: RequestId(self.requests),
+        };
+        let submission = Submission {
+            ticket: Some(ticket),
+            program: Arc::new(program),
+            arrived_ms: NOW.monotonic_ms,
+            rights: Arc::new(Rights::default()),
+        };
+        self.handle(Event::Submit(submission));
+    }
+
+    fn handle(&mut self, event: Event) {
+        let uuids = &mut self.uuids;
+        self.sequencer.handle(event, NOW, &mut || {
+            *uuids += 1;
+            Uuid::from_u128(*uuids)
+        });
+    }
+
+    fn group(&mut self) -> Group {
+        self.sequencer.take_group().expect("there is something to write")
+    }
+
+    /// The values of `n` in the version after what has been executed.
+    fn numbers(&mut self) -> Vec<String> {
+        let view = self.sequencer.view();
+        let table = view.schema().table_named("Item").unwrap();
+        let n = view.schema().table(table).column_named("n").unwrap();
+        let mut numbers: Vec<String> = view
+            .table(table)
+            .iter()
+            .map(|(_, row)| format!("{:?}", row.get(n)))
+            .collect();
+        numbers.sort();
+        numbers
+    }
+}
+
+fn insert(n: u32) -> String {
+    format!(r#"[{{"op":"insert","table":"Item","row":{{"n":{n}}}}}]"#)
+}
+
+fn failure(is_sticky: bool) -> LogFailure {
+    LogFailure {
+        details: "t.db: write failed".to_owned(),
+        io_error: Some("No space left on device".to_owned()),
+        is_sticky,
+    }
+}
+
+/// Request numbers with their answers.
+fn answers(group: &Group) -> Vec<(u64, String)> {
+    let text = |body: &[u8]| String::from_utf8(body.to_vec()).unwrap();
+    let answers = group.answers.iter();
+    answers
+        .map(|answer| (answer.submission.ticket.unwrap().request.0, text(&answer.body)))
+        .collect()
+}
+
+#[test]
+fn a_rejected_group_is_undone_and_what_came_after_it_runs_again() {
+    let mut bench = Bench::new();
+    bench.submit(&insert(1));
+    let first = bench.group();
+    bench.submit(&insert(2));
+    bench.submit(r#"[{"op":"select","table":"Item","where":[],"columns":["n"]}]"#);
+    let second = bench.group();
+    // The index refuses it, but only because of a row that will turn out never to have been.
+    bench.submit(&insert(1));
+
+    bench.handle(Event::Rejected {
+        failed: vec![first],
+        failure: failure(false),
+    });
+    assert!(!bench.sequencer.takes_work(), "not before all groups are back");
+    assert!(bench.sequencer.take_group().is_none());
+    bench.handle(Event::Returned(second));
+
+    let group = bench.group();
+    let answers = answers(&group);
+    let requests: Vec<u64> = answers.iter().map(|(request, _)| *request).collect();
+    assert_eq!(requests, [1, 2, 3, 4], "each is answered, in order");
+    assert!(answers[0].1.contains("\"I/O error\"") && answers[0].1.contains("No space left on device"));
+    assert!(answers[1].1.starts_with("[{\"uuid\""), "{}", answers[1].1);
+    assert_eq!(
+        answers[2].1, r#"[{"rows":[{"n":2}]}]"#,
+        "the failed row is not seen"
+    );
+    assert!(
+        !answers[3].1.contains("error"),
+        "the index has forgotten the failed row: {}",
+        answers[3].1
+    );
+    assert_eq!(bench.numbers(), ["One(Integer(1))", "One(Integer(2))"]);
+    let seqs: Vec<u64> = group.sets.iter().map(|set| set.seq.0).collect();
+    assert_eq!(seqs, [1, 2], "commits are numbered without gaps again");
+    assert_eq!(group.records.len(), 2);
+    assert_eq!(
+        group.before,
+        Uuid::from_u128(1),
+        "it follows the last durable state"
+    );
+
+    // The database stays writable.
+    bench.handle(Event::Settled {
+        groups: 1,
+        bytes: group.bytes,
+    });
+    bench.submit(&insert(3));
+    assert_eq!(bench.group().records.len(), 1);
+}
+
+#[test]
+fn after_a_sticky_failure_reads_go_on_and_writes_fail() {
+    let mut bench = Bench::new();
+    bench.submit(&insert(1));
+    let group = bench.group();
+    bench.handle(Event::Rejected {
+        failed: vec![group],
+        failure: failure(true),
+    });
+    bench.submit(&insert(2));
+    bench.submit(r#"[{"op":"select","table":"Item","where":[]}]"#);
+    let group = bench.group();
+    let answers = answers(&group);
+    assert_eq!(answers.len(), 3);
+    assert!(answers[0].1.contains("\"I/O error\"") && answers[1].1.contains("\"I/O error\""));
+    assert_eq!(answers[2].1, r#"[{"rows":[]}]"#);
+    assert!(
+        group.records.is_empty() && group.sets.is_empty(),
+        "nothing is written any more"
+    );
+    assert!(bench.numbers().is_empty());
+}

@@ -14,7 +14,7 @@ use crate::server::{Target, database};
 ///
 /// Without a server named, it starts the one beside it on a temporary database and runs the default scenarios.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "loadgen", version)]
+#[command(name = "loadgen", version, args_override_self = true)]
 pub struct Options {
     /// Clients; what else a scenario needs follows from their number
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]

@@ -184,6 +184,13 @@ impl<B: Behaviour> Fleet<B> {
         self.post(move |_, port| port.start_all(now));
     }
 
+    /// Starts the first client of each shard, and gives how many these are.
+    pub fn connect_first(&self) -> usize {
+        let now = Instant::now();
+        self.post(move |_, port| port.start_first(now));
+        self.shards.len()
+    }
+
     /// Waits until `done` says so of the board. Fails with the clients' first failure, or when it takes longer than
     /// `limit`, with what `what` was awaited.
     pub fn wait(&self, what: &str, limit: Duration, mut done: impl FnMut(&Board) -> bool) -> Result<()> {

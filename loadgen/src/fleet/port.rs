@@ -151,10 +151,22 @@ impl Port {
         u64::try_from(self.epoch.elapsed().as_millis()).expect("a run ends before that")
     }
 
-    /// Queues all clients for connecting.
+    /// Queues the first client for connecting.
+    pub(super) fn start_first(&mut self, now: Instant) {
+        self.start(0..1, now);
+    }
+
+    /// Queues all clients for connecting that are not there yet.
     pub(super) fn start_all(&mut self, now: Instant) {
+        self.start(0..self.clients.len(), now);
+    }
+
+    fn start(&mut self, indexes: Range<usize>, now: Instant) {
         let now_ms = self.now_ms();
-        for index in 0..self.clients.len() {
+        for index in indexes {
+            if self.clients[index].phase != Phase::Away {
+                continue;
+            }
             self.clients[index].since = now;
             self.clients[index].reconnect.enable(now_ms);
             self.queue.push_back(index);

@@ -392,6 +392,11 @@ impl<B: Behaviour> Shard<B> {
                 }
                 Some(change)
             }
+            // Long contents of which no other client has the text yet: asked for again, later.
+            Ok(None) if port.plan.reconnects => {
+                port.disconnected(index, Ending::TimedOut);
+                None
+            }
             Ok(None) => {
                 let reason = format!("contents that no other client got: {}", shorten(message.head));
                 port.board.fail(Failure::Wrong(reason));

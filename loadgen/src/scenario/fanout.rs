@@ -25,36 +25,45 @@ const STORM_DEPTH: u64 = 50;
 const NEEDED: &[(&str, &[&str])] = &[("SB_Global", &["nb_cfg"])];
 
 /// When each change was meant to be sent, in nanoseconds since `epoch`.
-struct Sent {
+pub(super) struct Sent {
     epoch: Instant,
     at_ns: Vec<AtomicU64>,
 }
 
 impl Sent {
+    /// For changes up to, not including, `numbers`.
+    pub(super) fn new(numbers: u64) -> Sent {
+        Sent {
+            epoch: Instant::now(),
+            at_ns: (0..numbers).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
     fn mark(&self, number: u64, at: Instant) {
         let ns = at.saturating_duration_since(self.epoch).as_nanos() as u64;
         self.at_ns[number as usize].store(ns, Ordering::Release);
     }
 
-    fn at(&self, number: u64) -> Instant {
+    pub(super) fn at(&self, number: u64) -> Instant {
         let ns = self.at_ns[number as usize].load(Ordering::Acquire);
         self.epoch + std::time::Duration::from_nanos(ns)
     }
 }
 
-struct Listener {
-    global: u128,
-    column: u16,
-    sent: Arc<Sent>,
+/// Hears changes of `nb_cfg` and, on the first shard, makes them.
+pub(super) struct Listener {
+    pub(super) global: u128,
+    pub(super) column: u16,
+    pub(super) sent: Arc<Sent>,
     /// The last number that each client of the shard has heard of.
-    heard: Vec<u64>,
+    pub(super) heard: Vec<u64>,
     /// The writer's next and last number in the storm, if the writer is of this shard.
-    storm: Option<(u64, u64)>,
-    params: Arc<dyn Fn(u64) -> String + Send + Sync>,
+    pub(super) storm: Option<(u64, u64)>,
+    pub(super) params: Arc<dyn Fn(u64) -> String + Send + Sync>,
 }
 
 impl Listener {
-    fn send(&mut self, port: &mut Port, writer: usize, number: u64) {
+    pub(super) fn send(&mut self, port: &mut Port, writer: usize, number: u64) {
         let now = Instant::now();
         self.sent.mark(number, now);
         let params = (self.params)(number);
@@ -115,11 +124,7 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
             r#"["{database}",{{"op":"update","table":"SB_Global","where":[["_uuid","==",["uuid","{global}"]]],"row":{{"nb_cfg":{number}}}}}]"#
         )
     });
-    let numbers = (ROUNDS + STORM + 1) as usize;
-    let sent = Arc::new(Sent {
-        epoch: Instant::now(),
-        at_ns: (0..numbers).map(|_| AtomicU64::new(0)).collect(),
-    });
+    let sent = Arc::new(Sent::new(ROUNDS + STORM + 1));
     let requests = monitor::everything(&trial.columns);
     let theirs = requests.clone();
     let fleet = trial.fleet(

@@ -1,7 +1,14 @@
 //! The scenarios, and what they share: a trial is one scenario on one server.
 
+mod bulk;
+mod claim;
+mod condfan;
 mod connect;
 mod fanout;
+mod nbcfg;
+mod restart;
+mod slow;
+mod sync;
 mod txn;
 mod verify;
 
@@ -67,10 +74,52 @@ pub const SCENARIOS: &[Scenario] = &[
         summary: "small transactions",
         run: txn::run,
     },
+    Scenario {
+        name: "nbcfg",
+        summary: "every chassis answers a change of nb_cfg and sees its own answer",
+        run: nbcfg::run_conditional,
+    },
+    Scenario {
+        name: "nbcfg-all",
+        summary: "the same where every chassis sees all answers",
+        run: nbcfg::run_all,
+    },
+    Scenario {
+        name: "condfan",
+        summary: "each change concerns few clients, by their datapaths",
+        run: condfan::run,
+    },
+    Scenario {
+        name: "sync",
+        summary: "all clients ask for everything at once",
+        run: sync::run,
+    },
+    Scenario {
+        name: "bulk",
+        summary: "one transaction of many insertions",
+        run: bulk::run,
+    },
+    Scenario {
+        name: "slow",
+        summary: "a tenth of the clients stops reading for a while",
+        run: slow::run,
+    },
+    Scenario {
+        name: "restart",
+        summary: "the server restarts and everybody comes back",
+        run: restart::run,
+    },
+    Scenario {
+        name: "claim",
+        summary: "every chassis claims its ports and reports them up",
+        run: claim::run,
+    },
 ];
 
 /// Those that a plain `loadgen` runs.
-pub const DEFAULT: &[&str] = &["connect", "fanout", "txn"];
+pub const DEFAULT: &[&str] = &[
+    "connect", "fanout", "txn", "nbcfg", "condfan", "sync", "bulk", "claim",
+];
 
 impl std::fmt::Debug for Scenario {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -174,13 +223,35 @@ impl Trial<'_> {
         series: &'static [&'static str],
         behaviour: impl Fn(usize) -> B,
     ) -> Result<Fleet<B>> {
+        self.fleet_that(false, clients, monitor, series, behaviour)
+    }
+
+    /// The same, for clients that come back when the server closes their connections.
+    pub fn returning_fleet<B: Behaviour>(
+        &self,
+        clients: usize,
+        monitor: MonitorOf,
+        series: &'static [&'static str],
+        behaviour: impl Fn(usize) -> B,
+    ) -> Result<Fleet<B>> {
+        self.fleet_that(true, clients, monitor, series, behaviour)
+    }
+
+    fn fleet_that<B: Behaviour>(
+        &self,
+        reconnects: bool,
+        clients: usize,
+        monitor: MonitorOf,
+        series: &'static [&'static str],
+        behaviour: impl Fn(usize) -> B,
+    ) -> Result<Fleet<B>> {
         let threads = self.settings.threads;
         let plan = Plan {
             address: self.server.address().clone(),
             columns: self.columns.clone(),
             monitor,
             connecting_max: self.settings.connecting_max.div_ceil(threads),
-            reconnects: false,
+            reconnects,
             series,
         };
         Fleet::new(plan, clients, threads, behaviour)

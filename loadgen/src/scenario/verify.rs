@@ -41,7 +41,7 @@ impl Trial<'_> {
         let reference = change.after.as_ref().expect("it is the data that was monitored");
         let expected = oracle(reference);
 
-        let deadline = Instant::now() + SETTLE_MAX;
+        let deadline = Instant::now() + SETTLE_MAX.min(self.settings.patience);
         loop {
             if let Some(failure) = fleet.board().failure() {
                 return Err(failure);

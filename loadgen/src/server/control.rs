@@ -1,7 +1,7 @@
 //! One blocking connection, for what is not measured: filling the database, looking at it, finding out what it is.
 
 use std::io::{Read, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use socket2::Socket;
@@ -14,6 +14,10 @@ use crate::fold::shorten;
 /// Longest wait for an answer.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
 
+/// Silence after which the connection is made anew: it does not answer the server's probes meanwhile, and five seconds
+/// is the shortest time after which a server gives up on that.
+const IDLE_MAX: Duration = Duration::from_secs(4);
+
 /// A connection to a server.
 #[derive(Debug)]
 pub struct Control {
@@ -21,19 +25,19 @@ pub struct Control {
     socket: Socket,
     unread: Vec<u8>,
     next_id: u64,
+    used: Instant,
 }
 
 impl Control {
     /// Connects and makes sure that an OVSDB server answers.
     pub fn connect(address: &Address) -> Result<Control> {
-        let unreachable = |error: std::io::Error| Failure::Server(format!("cannot reach {address}: {error}"));
-        let socket = address.connect().map_err(unreachable)?;
-        socket.set_read_timeout(Some(ANSWER_MAX)).map_err(unreachable)?;
+        let socket = open(address)?;
         let mut control = Control {
             address: address.clone(),
             socket,
             unread: Vec::new(),
             next_id: 0,
+            used: Instant::now(),
         };
         control.databases()?;
         Ok(control)
@@ -78,6 +82,10 @@ impl Control {
 
     /// Calls a method and gives the whole reply, which says of no error.
     pub fn call_raw(&mut self, method: &str, params: &str) -> Result<Vec<u8>> {
+        if self.used.elapsed() > IDLE_MAX {
+            self.socket = open(&self.address)?;
+            self.unread.clear();
+        }
         self.next_id += 1;
         let id = self.next_id;
         let request = format!(r#"{{"id":{id},"method":"{method}","params":{params}}}"#);
@@ -92,6 +100,7 @@ impl Control {
                             shorten(&text)
                         )));
                     }
+                    self.used = Instant::now();
                     return Ok(text);
                 }
                 Kind::Echo => self.write(br#"{"id":"echo","result":[],"error":null}"#)?,
@@ -132,4 +141,11 @@ impl Control {
             }
         }
     }
+}
+
+fn open(address: &Address) -> Result<Socket> {
+    let unreachable = |error: std::io::Error| Failure::Server(format!("cannot reach {address}: {error}"));
+    let socket = address.connect().map_err(unreachable)?;
+    socket.set_read_timeout(Some(ANSWER_MAX)).map_err(unreachable)?;
+    Ok(socket)
 }

@@ -87,6 +87,16 @@ impl Server {
         }
     }
 
+    /// Ends and starts the server again, if it is ours to do so.
+    pub fn restart(&mut self) -> Result<()> {
+        match self {
+            Server::Running { .. } => Err(Failure::Usage(
+                "scenario restart needs a server that it may restart: use --spawn".to_owned(),
+            )),
+            Server::Spawned(spawned) => spawned.restart(),
+        }
+    }
+
     /// A better reason for a failure, if the server has ended.
     pub fn explain(&mut self, failure: Failure) -> Failure {
         match (self, &failure) {

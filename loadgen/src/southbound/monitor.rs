@@ -24,16 +24,6 @@ const WITHOUT_EXTERNAL_IDS: [&str; 9] = [
     "Learned_Route",
 ];
 
-/// Tables of which a conditional controller asks for the rows of its datapaths.
-pub const BY_DATAPATH: [&str; 6] = [
-    "Logical_Flow",
-    "Port_Binding",
-    "MAC_Binding",
-    "Multicast_Group",
-    "IP_Multicast",
-    "DNS",
-];
-
 /// One clause: the rows of a table whose column equals a value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Clause {
@@ -51,6 +41,8 @@ pub struct Condition {
     pub clauses: Vec<Clause>,
     /// Tables of which nothing is wanted.
     pub nothing: Vec<&'static str>,
+    /// The only tables that are monitored, if not all are.
+    pub only: Option<&'static [&'static str]>,
 }
 
 /// Requests for all rows.
@@ -58,11 +50,23 @@ pub fn everything(columns: &Columns) -> Arc<str> {
     conditional(columns, &Condition::default())
 }
 
+/// Requests for all rows of some tables.
+pub fn tables(columns: &Columns, only: &'static [&'static str]) -> Arc<str> {
+    conditional(
+        columns,
+        &Condition {
+            only: Some(only),
+            ..Condition::default()
+        },
+    )
+}
+
 /// Requests for the rows of a condition.
 pub fn conditional(columns: &Columns, condition: &Condition) -> Arc<str> {
     let mut out = String::from("{");
     for table in columns.tables() {
-        if UNMONITORED.contains(&&*table.name) {
+        let is_left_out = condition.only.is_some_and(|only| !only.contains(&&*table.name));
+        if is_left_out || UNMONITORED.contains(&&*table.name) {
             continue;
         }
         if out.len() > 1 {

@@ -1,0 +1,58 @@
+//! `bulk`: the first transaction of northd on a new southbound database, or a restored backup: everything at once, ten
+//! logical flows for each client asked for, at most a hundred thousand.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::error::{Failure, Result};
+use crate::fleet::Quiet;
+use crate::scenario::Trial;
+use crate::southbound::monitor;
+use crate::southbound::site::{self, Site, Size};
+
+const ROWS_PER_CLIENT: usize = 10;
+const ROWS_MAX: usize = 100_000;
+
+pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
+    trial.require(site::NEEDED)?;
+    let size = Size {
+        nodes: 1,
+        flows_per_node: 0,
+        pods_per_node: 0,
+    };
+    let site = Site::fill(&mut trial.control, &trial.columns, size)?;
+    let requests = monitor::everything(&trial.columns);
+    let theirs = requests.clone();
+    let fleet = trial.fleet(1, Arc::new(move |_| Some(theirs.clone())), &[], |_| Quiet)?;
+    trial.connect(&fleet)?;
+
+    let rows = (trial.settings.clients * ROWS_PER_CLIENT).min(ROWS_MAX);
+    let mut params = format!(r#"["{}""#, trial.database());
+    for row in 0..rows {
+        let datapath = format!(r#"["uuid","{}"]"#, site.datapaths[0]);
+        write!(
+            params,
+            ",{}",
+            site::flow_operation(&datapath, row >> 8, row, &format!("lp-{row}"))
+        )
+        .expect("a string takes everything");
+    }
+    params.push(']');
+    let (cpu, start) = (trial.cpu(), Instant::now());
+    let reply = trial.control.call_raw("transact", &params)?;
+    let took = start.elapsed().as_secs_f64();
+    let inserted = memchr::memmem::find_iter(&reply, r#"{"uuid":["uuid","#).count();
+    if inserted != rows {
+        return Err(Failure::Wrong(format!(
+            "{inserted} insertions were answered of {rows}"
+        )));
+    }
+    trial.outcome.lower("transaction", "s", took);
+    trial.outcome.higher("rows", "1/s", rows as f64 / took);
+    trial
+        .outcome
+        .higher("text", "MB/s", params.len() as f64 / 1e6 / took);
+    trial.cpu_since(cpu, "server CPU a row", "µs", 1e6, rows as f64);
+    trial.verify(&fleet, &requests)
+}

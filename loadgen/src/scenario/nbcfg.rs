@@ -1,0 +1,135 @@
+//! `nbcfg`: `ovn-nbctl --wait=hv sync`, by which an operator or a test of a site learns that every chassis has caught
+//! up. northd raises `nb_cfg` of SB_Global; each controller sees that and writes the number to its own row of
+//! Chassis_Private. Controllers with conditions see their own row only; with `ovn-monitor-all` (`nbcfg-all`) each sees
+//! all answers, which makes N answers N² notifications.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::error::Result;
+use crate::fleet::{Behaviour, Board, Port, Reply, Request};
+use crate::fold::parse_uuid;
+use crate::fold::state::Change;
+use crate::measure::progress::Counter;
+use crate::measure::table::median;
+use crate::scenario::Trial;
+use crate::southbound::monitor::{self, Clause, Condition, Oracle};
+use crate::southbound::site::{self, Site, Size};
+
+/// Changes of `nb_cfg`.
+const ROUNDS: i64 = 3;
+/// What the controllers monitor here.
+const TABLES: &[&str] = &["SB_Global", "Chassis_Private"];
+
+struct Controller {
+    global: u128,
+    column: u16,
+    database: Arc<str>,
+    rows: Arc<Vec<String>>,
+}
+
+impl Behaviour for Controller {
+    fn update(&mut self, port: &mut Port, client: usize, change: &Change) {
+        let (Some(state), true) = (
+            &change.after,
+            change.touched.iter().any(|row| row.uuid == self.global),
+        ) else {
+            return;
+        };
+        let number = state.get(self.global).map_or(0, |row| row.integer(self.column));
+        let params = format!(
+            r#"["{}",{{"op":"update","table":"Chassis_Private","where":[["_uuid","==",["uuid","{}"]]],"row":{{"nb_cfg":{number},"nb_cfg_timestamp":{number}000}}}},{{"op":"comment","comment":"ovn-controller"}}]"#,
+            self.database, self.rows[client]
+        );
+        let intended = Instant::now();
+        let expected = r#"[{"count":1},{}]"#;
+        port.request(
+            client,
+            Request {
+                method: "transact",
+                params: &params,
+                tag: 0,
+                expected,
+                intended,
+            },
+        );
+    }
+
+    fn reply(&mut self, port: &mut Port, _client: usize, reply: &Reply<'_>) {
+        port.record(0, reply.latency);
+        port.done(1);
+    }
+}
+
+pub(super) fn run_conditional(trial: &mut Trial<'_>) -> Result<()> {
+    run(trial, |client| Condition {
+        clauses: vec![Clause {
+            table: "Chassis_Private",
+            column: "name",
+            function: "==",
+            value: format!("\"hv-{client}\""),
+        }],
+        nothing: Vec::new(),
+        only: Some(TABLES),
+    })
+}
+
+pub(super) fn run_all(trial: &mut Trial<'_>) -> Result<()> {
+    run(trial, |_| Condition {
+        only: Some(TABLES),
+        ..Condition::default()
+    })
+}
+
+fn run(trial: &mut Trial<'_>, condition: fn(usize) -> Condition) -> Result<()> {
+    trial.require(site::NEEDED)?;
+    let clients = trial.settings.clients;
+    let size = Size {
+        nodes: clients,
+        flows_per_node: 0,
+        pods_per_node: 0,
+    };
+    let site = Site::fill(&mut trial.control, &trial.columns, size)?;
+    let database: Arc<str> = trial.database().into();
+    let rows = Arc::new(site.chassis_private);
+    let global = parse_uuid(&site.global).expect("the server said so");
+    let (_, column) = trial.columns.number("SB_Global", "nb_cfg");
+    let columns = trial.columns.clone();
+    let requests = Arc::new(move |client| Some(monitor::conditional(&columns, &condition(client))));
+    let fleet = trial.fleet(clients, requests, &["answer of a chassis"], |_| Controller {
+        global,
+        column,
+        database: database.clone(),
+        rows: rows.clone(),
+    })?;
+    trial.connect(&fleet)?;
+
+    let goal = ROUNDS as u64 * clients as u64;
+    trial.progress.phase("rounds", fleet.board(), Counter::Done, goal);
+    let cpu = trial.cpu();
+    let mut took = Vec::new();
+    for round in 1..=ROUNDS {
+        let start = Instant::now();
+        let change = format!(
+            r#"{{"op":"update","table":"SB_Global","where":[["_uuid","==",["uuid","{}"]]],"row":{{"nb_cfg":{round}}}}}"#,
+            site.global
+        );
+        trial.control.transact(&database, &change)?;
+        trial.wait(&fleet, "a round", |board| {
+            Board::get(&board.done) >= round as u64 * clients as u64
+        })?;
+        took.push(start.elapsed().as_secs_f64());
+    }
+    trial.outcome.lower("round", "s", median(&took).unwrap_or(0.0));
+    trial.cpu_since(cpu, "server CPU a round", "s", 1.0, ROUNDS as f64);
+    trial.outcome.latencies(&fleet.latencies()?);
+
+    let columns = trial.columns.clone();
+    trial.verify_each(&fleet, &monitor::tables(&columns, TABLES), |reference| {
+        let oracle = Oracle::new(&columns, reference, &[("Chassis_Private", "name")]);
+        let expected: Vec<u128> = (0..clients)
+            .map(|client| oracle.digest(&condition(client)))
+            .collect();
+        move |client| Some(expected[client])
+    })
+}

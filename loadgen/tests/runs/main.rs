@@ -1,0 +1,201 @@
+//! Tiny runs of every scenario on our server and on the packaged one, and what users are told when something is wrong.
+
+mod liar;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ovsdb_harness::peer::{Peer, packaged_program};
+use ovsdb_harness::{Scratch, wait};
+
+/// The program, told to be quick.
+fn loadgen(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    command
+        .args([
+            "--quiet",
+            "--clients=20",
+            "--seconds=0.2",
+            "--patience=30",
+            "--connecting=4",
+        ])
+        .args(arguments);
+    command
+}
+
+/// Runs it and gives whether it succeeded, its output and its errors.
+fn run(arguments: &[&str]) -> (bool, String, String) {
+    let output = loadgen(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("loadgen can be run");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        output.status.success(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+/// A command for `--spawn`.
+fn spawn(server: &Path) -> String {
+    format!(
+        "{} --unixctl={{sock}}.ctl --remote=ptcp:{{port}}:127.0.0.1 --remote=punix:{{sock}} {{db}}",
+        server.display()
+    )
+}
+
+/// Runs scenarios on a server; all must succeed and end with a table.
+fn run_all(server: &Path) {
+    for scenario in loadgen::scenario::SCENARIOS {
+        let start = Instant::now();
+        let (succeeded, table, errors) = run(&["--spawn", &spawn(server), "--scenario", scenario.name]);
+        assert!(succeeded, "{}: {errors}", scenario.name);
+        assert!(table.starts_with(scenario.name), "{table}");
+        println!("{}: {:.2} s", scenario.name, start.elapsed().as_secs_f64());
+    }
+}
+
+#[test]
+fn every_scenario_runs_on_our_server() {
+    run_all(&Peer::Ours.server());
+}
+
+#[test]
+fn every_scenario_runs_on_the_packaged_server() {
+    run_all(&packaged_program("ovsdb-server"));
+}
+
+#[test]
+fn two_servers_are_compared_in_turns() {
+    let scratch = Scratch::new();
+    let json = scratch.join("results.json");
+    let (ours, packaged) = (
+        spawn(&Peer::Ours.server()),
+        spawn(&packaged_program("ovsdb-server")),
+    );
+    let (succeeded, table, errors) = run(&[
+        "--spawn",
+        &ours,
+        "--against",
+        &packaged,
+        "--scenario=txn",
+        "--json",
+        &json.display().to_string(),
+    ]);
+    assert!(succeeded, "{errors}");
+    assert!(table.contains("ratio (spread)") && table.contains('×'), "{table}");
+    let results: loadgen::run::Results = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
+    assert_eq!(
+        results.scenarios[0].iter().map(Vec::len).collect::<Vec<_>>(),
+        [2, 2]
+    );
+}
+
+#[test]
+fn mistakes_are_told_in_one_line() {
+    let scratch = Scratch::new();
+    let schema = scratch.write(
+        "other.ovsschema",
+        r#"{"name":"Other","version":"1.0.0","tables":{"T":{"columns":{"n":{"type":"integer"}}}}}"#,
+    );
+    let schema = schema.display().to_string();
+    let ours = spawn(&Peer::Ours.server());
+    for (arguments, expected) in [
+        (
+            &["--scenario=nonsense"][..],
+            "there is no scenario nonsense; there are connect,",
+        ),
+        (
+            &["--server=tcp:127.0.0.1:1"],
+            "cannot reach tcp:127.0.0.1:1: Connection refused",
+        ),
+        (&["--server=http://x"], "unknown connection method"),
+        (
+            &["--server=unix:/nowhere/db.sock"],
+            "cannot reach unix:/nowhere/db.sock: No such file or directory",
+        ),
+        (
+            &["--spawn=false {db} {port}", "--scenario=connect"],
+            "the server ended with exit status: 1 instead of serving",
+        ),
+        (&["--spawn=sleep 1"], "has no {db}"),
+        (
+            &["--spawn", &ours, "--schema", &schema, "--scenario=fanout"],
+            "scenario fanout needs a table SB_Global, which the database Other has not",
+        ),
+        (
+            &["--schema=/nowhere", "--scenario=txn"],
+            "--schema /nowhere: No such file or directory",
+        ),
+        (&["--clients=0"], "invalid value '0' for '--clients <N>'"),
+        (&["--rate=-1"], "a number above 0 is needed"),
+    ] {
+        let (succeeded, _, errors) = run(arguments);
+        assert!(!succeeded, "{arguments:?}");
+        assert!(
+            errors.lines().next().is_some_and(|line| line.contains(expected)),
+            "{arguments:?}: {errors}"
+        );
+    }
+}
+
+#[test]
+fn a_server_that_dies_is_told_of() {
+    let scratch = Scratch::new();
+    let pid = scratch.join("pid");
+    let server = format!(
+        "sh -c 'echo $$ > {}; exec {}'",
+        pid.display(),
+        spawn(&Peer::Ours.server())
+    );
+    let running = loadgen(&["--spawn", &server, "--scenario=txn", "--seconds=30"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = wait::until("the server's start", || {
+        std::fs::read_to_string(&pid).ok()?.trim().parse::<i32>().ok()
+    });
+    // Some transactions into the run.
+    wait::until("the server's having worked", || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;
+        (stat.split(' ').next()?.parse::<u64>().ok()? > 300_000_000).then_some(())
+    });
+    assert!(
+        Command::new("kill")
+            .args(["-9", &pid.to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = running.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    assert!(errors.contains("the server ended with signal: 9"), "{errors}");
+}
+
+#[test]
+fn lies_fail_the_run() {
+    for (lie, expected) in [
+        (liar::Lie::WrongCount, r#"instead of [{"count":1}]"#),
+        (liar::Lie::ForgottenUpdate, "is still to come"),
+        (liar::Lie::WrongUpdate, "that are not those of the database"),
+        (liar::Lie::UnknownRow, "a change of a row that is not there"),
+        (liar::Lie::Closes, "it closed a connection"),
+    ] {
+        let liar = liar::Liar::start(lie);
+        let (succeeded, _, errors) = run(&[
+            "--server",
+            &liar.remote(),
+            "--scenario=fanout",
+            "--clients=5",
+            "--patience=3",
+        ]);
+        assert!(!succeeded, "{lie:?}");
+        assert!(errors.contains(expected), "{lie:?}: {errors}");
+        assert!(liar.lied_within(Duration::from_secs(5)), "{lie:?}");
+    }
+}

@@ -68,10 +68,6 @@ impl Machine for Port {
 
     fn resume(&mut self, _: SessionId) {}
 
-    fn now_ms(&self) -> u64 {
-        NOW.monotonic_ms
-    }
-
     fn random_uuid(&mut self) -> Uuid {
         self.random.uuid()
     }

@@ -381,10 +381,6 @@ impl Machine for Port<'_> {
         self.resumed.extend(self.conns.get(&session));
     }
 
-    fn now_ms(&self) -> u64 {
-        crate::db::monotonic_ms()
-    }
-
     fn random_uuid(&mut self) -> Uuid {
         Uuid::new_v4()
     }

@@ -55,7 +55,9 @@ pub struct Submission {
     /// `None` for the server's own transactions, whose results nobody reads.
     pub ticket: Option<Ticket>,
     pub program: Arc<Program>,
-    pub arrived_ms: u64,
+    /// When it was executed first, in the sequencer's monotonic time; `None` before. The timeouts of `wait`
+    /// count from there, as upstream's do: one of 0 is never late, however busy the server is.
+    pub started_ms: Option<u64>,
     pub rights: Arc<Rights>,
 }
 
@@ -287,11 +289,12 @@ impl Sequencer {
     /// Executes one submission; returns the tables that it changed.
     fn execute(
         &mut self,
-        submission: Submission,
+        mut submission: Submission,
         attempt: Attempt,
         now: Now,
         entropy: &mut dyn FnMut() -> Uuid,
     ) -> Vec<TableId> {
+        let started_ms = *submission.started_ms.get_or_insert(now.monotonic_ms);
         let session = submission.ticket.map(|ticket| ticket.session);
         let rights = &submission.rights;
         let outcome = {
@@ -305,7 +308,7 @@ impl Sequencer {
             };
             let mut context = Context {
                 now_ms: now.wall_ms,
-                elapsed_ms: now.monotonic_ms.saturating_sub(submission.arrived_ms),
+                elapsed_ms: now.monotonic_ms.saturating_sub(started_ms),
                 read_only: rights.is_read_only,
                 reserved: self.is_reserved && !rights.is_internal,
                 role: &rights.role,
@@ -349,7 +352,7 @@ impl Sequencer {
                         epoch: self.store.epoch(),
                     });
                 }
-                let deadline_ms = deadline_ms.map(|wait| submission.arrived_ms.saturating_add(wait));
+                let deadline_ms = deadline_ms.map(|wait| started_ms.saturating_add(wait));
                 self.parked.push(Parked {
                     submission,
                     deadline_ms,

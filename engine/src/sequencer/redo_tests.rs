@@ -58,7 +58,7 @@ impl Bench {
         let submission = Submission {
             ticket: Some(ticket),
             program: Arc::new(program),
-            arrived_ms: NOW.monotonic_ms,
+            started_ms: None,
             rights: Arc::new(Rights::default()),
         };
         self.handle(Event::Submit(submission));

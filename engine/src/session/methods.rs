@@ -247,7 +247,7 @@ impl Sessions {
         local.database.inbox.push(Event::Submit(Submission {
             ticket: Some(ticket),
             program: Arc::new(program),
-            arrived_ms: machine.now_ms(),
+            started_ms: None,
             rights: Arc::clone(&session.traits.rights),
         }));
         Answer::Later

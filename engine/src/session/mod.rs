@@ -46,8 +46,6 @@ pub trait Machine {
     fn close(&mut self, session: SessionId);
     /// The session may be read again after [`Flow::Wait`].
     fn resume(&mut self, session: SessionId);
-    /// Monotonic time in milliseconds.
-    fn now_ms(&self) -> u64;
     fn random_uuid(&mut self) -> Uuid;
 }
 

@@ -358,7 +358,7 @@ fn submit(database: &Database, program: Program) {
     database.inbox.push(Event::Submit(Submission {
         ticket: None,
         program: Arc::new(program),
-        arrived_ms: db::monotonic_ms(),
+        started_ms: None,
         rights: Arc::new(Rights {
             is_internal: true,
             ..Rights::default()

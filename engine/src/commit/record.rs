@@ -3,9 +3,13 @@
 //! Readable and written by all versions of upstream (`file.c`, `ovsdb_file_txn_to_json`): inserts omit
 //! columns with their default value, modifications hold changed columns only, as differences if `_is_diff`
 //! is set, and a deleted row is `null`. `_uuid`, `_version` and ephemeral columns are never written.
+//!
+//! Upstream before 3.3 misreads some of the differences that it writes itself: one with more elements than the column
+//! may have is refused, and one of a default that is not empty is taken for the whole value. A record with
+//! such a difference holds whole values throughout, which all versions read alike.
 
-use crate::datum::{self, print, uuid_text};
-use crate::schema::{Schema, TableSchema};
+use crate::datum::{self, Datum, print, uuid_text};
+use crate::schema::{ColumnSchema, Schema, TableSchema};
 use crate::store::{Row, RowChange, TableChanges};
 use ovsdb_wire::write::{self, Members};
 use sha1::{Digest, Sha1};
@@ -33,21 +37,19 @@ pub struct Annotations<'a> {
     /// Milliseconds since 1970.
     pub now_ms: i64,
     pub comment: Option<&'a str>,
-    /// Whether modified columns are written as differences; off for readers before 2.15.
+    /// Whether modified columns may be written as differences; off for readers before 2.15.
     pub column_diff: bool,
 }
 
 /// Makes the record of a commit; `None` if nothing persistent changed.
 pub fn write(schema: &Schema, changes: &[TableChanges], annotations: &Annotations<'_>) -> Option<Record> {
     let mut body = Vec::with_capacity(256);
-    body.push(b'{');
-    for table in changes {
-        write_table(
-            schema.table(table.table),
-            table,
-            annotations.column_diff,
-            &mut body,
-        );
+    let mut annotations = *annotations;
+    annotations.column_diff =
+        annotations.column_diff && write_tables(schema, changes, Notation::Differences, &mut body).is_ok();
+    if !annotations.column_diff {
+        body.clear();
+        write_tables(schema, changes, Notation::Values, &mut body).expect("whole values are never misread");
     }
     if body.len() == 1 {
         return None;
@@ -55,6 +57,31 @@ pub fn write(schema: &Schema, changes: &[TableChanges], annotations: &Annotation
     annotations.write(&mut body);
     body.extend_from_slice(b"}\n");
     Some(Record::new(body))
+}
+
+/// How modified columns are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Notation {
+    Differences,
+    Values,
+}
+
+/// Some versions of upstream would misread a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Misread;
+
+/// Appends the beginning of a record's object, up to its last table.
+fn write_tables(
+    schema: &Schema,
+    changes: &[TableChanges],
+    notation: Notation,
+    body: &mut Vec<u8>,
+) -> Result<(), Misread> {
+    body.push(b'{');
+    for table in changes {
+        write_table(schema.table(table.table), table, notation, body)?;
+    }
+    Ok(())
 }
 
 impl Annotations<'_> {
@@ -93,22 +120,33 @@ pub(super) fn write_row_key(row: uuid::Uuid, out: &mut Vec<u8>) {
 }
 
 /// Appends `TABLE:{…}`, or nothing if no row has persistent changes.
-fn write_table(schema: &TableSchema, changes: &TableChanges, column_diff: bool, out: &mut Vec<u8>) {
+fn write_table(
+    schema: &TableSchema,
+    changes: &TableChanges,
+    notation: Notation,
+    out: &mut Vec<u8>,
+) -> Result<(), Misread> {
     let start = out.len();
     write_key(&schema.name, out);
     out.push(b'{');
     let rows_start = out.len();
     for change in &changes.rows {
-        write_change(schema, change, column_diff, out);
+        write_change(schema, change, notation, out)?;
     }
     if out.len() == rows_start {
         out.truncate(start);
     } else {
         out.push(b'}');
     }
+    Ok(())
 }
 
-fn write_change(schema: &TableSchema, change: &RowChange, column_diff: bool, out: &mut Vec<u8>) {
+fn write_change(
+    schema: &TableSchema,
+    change: &RowChange,
+    notation: Notation,
+    out: &mut Vec<u8>,
+) -> Result<(), Misread> {
     match (&change.old, &change.new) {
         (_, None) => {
             write_row_key(change.uuid, out);
@@ -118,8 +156,9 @@ fn write_change(schema: &TableSchema, change: &RowChange, column_diff: bool, out
             write_row_key(change.uuid, out);
             write_inserted(schema, new, out);
         }
-        (Some(old), Some(new)) => write_modified(schema, old, new, column_diff, out),
+        (Some(old), Some(new)) => write_modified(schema, old, new, notation, out)?,
     }
+    Ok(())
 }
 
 /// Appends the row as an object of its persistent columns that differ from their defaults.
@@ -134,7 +173,13 @@ pub(super) fn write_inserted(schema: &TableSchema, row: &Row, out: &mut Vec<u8>)
     members.end();
 }
 
-fn write_modified(schema: &TableSchema, old: &Row, new: &Row, column_diff: bool, out: &mut Vec<u8>) {
+fn write_modified(
+    schema: &TableSchema,
+    old: &Row,
+    new: &Row,
+    notation: Notation,
+    out: &mut Vec<u8>,
+) -> Result<(), Misread> {
     let start = out.len();
     write_row_key(new.uuid(), out);
     let mut members = Members::begin(out);
@@ -147,14 +192,27 @@ fn write_modified(schema: &TableSchema, old: &Row, new: &Row, column_diff: bool,
         }
         is_empty = false;
         let out = members.key(&column.name);
-        if column_diff {
-            print::write(&datum::diff(old, new, &column.ty), out);
-        } else {
-            print::write(new, out);
+        match notation {
+            Notation::Values => print::write(new, out),
+            Notation::Differences => {
+                let difference = datum::diff(old, new, &column.ty);
+                if is_misread(column, old, &difference) {
+                    return Err(Misread);
+                }
+                print::write(&difference, out);
+            }
         }
     }
     members.end();
     if is_empty {
         out.truncate(start);
     }
+    Ok(())
+}
+
+/// Whether upstream before 3.3 would read something else than `difference` from `old` (`file.c`,
+/// `ovsdb_file_update_row_from_json`).
+fn is_misread(column: &ColumnSchema, old: &Datum, difference: &Datum) -> bool {
+    let n_max = column.ty.n_max as usize;
+    n_max > 1 && (difference.len() > n_max || (!column.default.is_empty() && *old == column.default))
 }

@@ -91,6 +91,40 @@ fn records_hold_changes_of_persistent_columns() {
     );
 }
 
+/// Upstream 3.1 refuses a difference that has more elements than its column may have, and takes one of a default that
+/// is not empty for the whole value.
+#[test]
+fn differences_that_upstream_misreads_are_written_as_values() {
+    let schema = r#"{"name":"D","tables":{"T":{"columns":{
+        "few":{"type":{"key":"integer","min":0,"max":2}},
+        "some":{"type":{"key":"integer","min":1,"max":3}},
+        "many":{"type":{"key":"integer","min":0,"max":"unlimited"}}}}}}"#;
+    let mut db = Db::with_schema(&parse_schema(schema));
+    let row = r#"{"few":["set",[1,2]],"many":["set",[1,2,3]]}"#;
+    body_of(
+        &mut db,
+        &format!(r#"[{{"op":"insert","table":"T","uuid":"{A}","row":{row}}}]"#),
+    );
+    for (row, record) in [
+        (
+            r#"{"few":["set",[2,3]],"many":4}"#,
+            r#"{"few":["set",[1,3]],"many":["set",[1,2,3,4]]}"#,
+        ),
+        (
+            r#"{"few":["set",[4,5]],"many":["set",[4,5]]}"#,
+            r#"{"few":["set",[4,5]],"many":["set",[4,5]]}"#,
+        ),
+        (r#"{"some":["set",[0,1]]}"#, r#"{"some":["set",[0,1]]}"#),
+        (r#"{"some":["set",[1,2]]}"#, r#"{"some":["set",[0,2]]}"#),
+    ] {
+        let update = format!(r#"[{{"op":"update","table":"T","where":[],"row":{row}}}]"#);
+        let body = body_of(&mut db, &update).unwrap();
+        let changes = format!("{{\"T\":{{\"{A}\":{record}}}");
+        assert!(body.starts_with(&changes), "{row}: {body}");
+        assert_eq!(body.contains("_is_diff"), row != record, "{row}: {body}");
+    }
+}
+
 #[test]
 fn bad_records_are_refused_with_upstreams_texts() {
     let row = |row: &str| format!("{{\"Root\":{{\"{A}\":{row}}}}}");

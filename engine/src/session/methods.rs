@@ -38,12 +38,13 @@ pub(super) enum Answer<'a> {
 }
 
 impl Sessions {
-    /// True while a transaction of the session is unanswered, so that a request may be answered with
-    /// [`Flow::Wait`].
+    /// True while a transaction of the session is unanswered or being taken back, so that a request may be
+    /// answered with [`Flow::Wait`].
     pub fn is_busy(&self, id: SessionId) -> bool {
-        self.sessions
-            .get(&id)
-            .is_some_and(|session| session.held > 0 || session.unparked().next().is_some())
+        self.sessions.get(&id).is_some_and(|session| {
+            let keeps_busy = |request: &Outstanding| !request.is_parked || request.is_cancel_asked;
+            session.held > 0 || session.requests.iter().any(keeps_busy)
+        })
     }
 
     /// Has the connection wait until the session is not busy, as [`Flow::Wait`] does.
@@ -112,12 +113,13 @@ impl Sessions {
         };
         let mut id_json = Vec::new();
         write::value(&mut id_json, &id);
-        let Some(state) = self.sessions.get(&session) else {
+        let Some(state) = self.sessions.get_mut(&session) else {
             return;
         };
-        let Some(canceled) = state.requests.iter().find(|request| request.id == id_json) else {
+        let Some(canceled) = state.requests.iter_mut().find(|request| request.id == id_json) else {
             return;
         };
+        canceled.is_cancel_asked = true;
         let ticket = Ticket {
             worker: self.worker,
             session,
@@ -132,11 +134,16 @@ impl Sessions {
         }
     }
 
-    /// What is answered here waits for the session's transactions; transactions wait for credit only.
+    /// What is answered here waits for the session's transactions; transactions wait for credit. Both wait
+    /// for the end of a transaction that has been taken back.
     fn must_wait(&mut self, id: SessionId, request: &Result<Request<'_>, RequestError<'_>>) -> bool {
         let Some(session) = self.sessions.get_mut(&id) else {
             return false;
         };
+        if session.requests.iter().any(|request| request.is_cancel_asked) {
+            session.is_waiting = true;
+            return true;
+        }
         let unanswered = session.unparked().count();
         let must_wait = match request {
             Ok(Request::Transact { .. }) => {
@@ -237,6 +244,7 @@ impl Sessions {
             id: call.id.clone(),
             epoch,
             is_parked: false,
+            is_cancel_asked: false,
             bytes: call.bytes,
         });
         let ticket = Ticket {

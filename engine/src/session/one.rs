@@ -45,6 +45,8 @@ pub(super) struct Outstanding {
     pub(super) id: Vec<u8>,
     pub(super) epoch: u64,
     pub(super) is_parked: bool,
+    /// The client has taken it back. It is over with the sequencer's next word, be that its answer.
+    pub(super) is_cancel_asked: bool,
     pub(super) bytes: usize,
 }
 

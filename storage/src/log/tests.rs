@@ -582,15 +582,15 @@ fn a_tail_that_cannot_be_kept_is_not_cut() {
 }
 
 /// Groups of any size, synced or not, and power cut at any moment, three lives long. The seed that failed
-/// is printed; `OVSDB_TEST_SEED` runs it alone.
+/// is printed; `OVSDB_SEED` runs it alone.
 #[test]
 fn random_power_cuts_lose_nothing_synced() {
-    let seeds = match std::env::var("OVSDB_TEST_SEED") {
+    let seeds = match std::env::var("OVSDB_SEED") {
         Ok(seed) => vec![seed.parse().unwrap()],
         Err(_) => (0..500).collect::<Vec<u64>>(),
     };
     for seed in seeds {
-        eprintln!("OVSDB_TEST_SEED={seed}");
+        eprintln!("OVSDB_SEED={seed}");
         random_lives(&mut Random::new(seed));
     }
 }

@@ -1,7 +1,7 @@
 //! Random choices that can be repeated: every run prints its seed and accepts one.
 
 /// Repeats a run when set to the seed that it printed.
-pub const SEED_VARIABLE: &str = "OVSDB_TEST_SEED";
+pub const SEED_VARIABLE: &str = "OVSDB_SEED";
 
 /// A stream of pseudo-random numbers (SplitMix64). The same seed gives the same stream.
 #[derive(Clone, Debug)]
@@ -40,6 +40,16 @@ impl Random {
     /// A number in `0..bound`. `bound` is not 0. (The bias of the remainder does not matter to tests.)
     pub fn below(&mut self, bound: u64) -> u64 {
         self.next_u64() % bound
+    }
+
+    /// True in `percent` of 100 cases.
+    pub fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    /// One of `choices`, which are not empty.
+    pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+        &choices[self.below(choices.len() as u64) as usize]
     }
 
     /// Another stream that depends on this one only through its seed, for a thread of its own.

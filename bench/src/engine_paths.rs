@@ -21,7 +21,7 @@ use crate::site::{Site, Size, uuid_set};
 
 /// Elements of the sets that are parsed, printed and compared: the ports of a large group.
 const ELEMENTS: usize = 100;
-/// Runs whose transactions are compiled beforehand.
+/// Transactions that are compiled beforehand and executed in turns, so that each changes what another has written.
 const PROGRAMS: usize = 64;
 
 fn column(schema: &Schema, table: &str, column: &str) -> (TableId, ColumnIdx) {
@@ -185,7 +185,7 @@ impl Transactions {
 /// An agent's report: execution, commit passes, record.
 pub(crate) fn execute_report(size: Size) -> Run {
     let mut transactions = Transactions::new(size, |site, at| {
-        site.report_ops(at % site.states.len(), at as u64 + 1)
+        site.report_ops(at % site.states.len().min(PROGRAMS / 2), at as u64 + 1)
     });
     Box::new(move || transactions.execute() as u64)
 }
@@ -223,7 +223,7 @@ pub(crate) fn execute_port_add(size: Size) -> Run {
 /// A report as [`execute_report`] does it, and the version that is published after each.
 pub(crate) fn publish_report(size: Size) -> Run {
     let mut transactions = Transactions::new(size, |site, at| {
-        site.report_ops(at % site.states.len(), at as u64 + 1)
+        site.report_ops(at % site.states.len().min(PROGRAMS / 2), at as u64 + 1)
     });
     let mut published = Some(transactions.store.view());
     Box::new(move || {

@@ -273,7 +273,10 @@ impl Server {
     /// Opens a database file and serves it.
     fn add_database(&mut self, path: &Path) -> Result<(), String> {
         let shown = path.display();
-        let is_open = |hosted: &Hosted| hosted.file.as_deref() == Some(path);
+        // The same file by another name, too: its lock is held by this very process.
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let wanted = real(path);
+        let is_open = |hosted: &Hosted| hosted.file.as_deref().is_some_and(|file| real(file) == wanted);
         if self.databases.values().any(is_open) {
             return Err(format!("{shown}: already open"));
         }

@@ -9,6 +9,7 @@ use ovsdb_storage::log;
 use ovsdb_storage::record::Entry;
 use ovsdb_wire::strict;
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -41,6 +42,8 @@ pub(crate) fn prepare(options: &mut Options) -> Result<()> {
     }
     options.databases.push(database);
     if options.remote.is_empty() {
+        // A server goes on without a remote that it cannot have; whoever only wants to look had better be told.
+        TcpListener::bind(TCP).map_err(|error| Fatal::with_io(format!("{TCP}: cannot listen"), &error))?;
         options.remote.push("ptcp:6642:127.0.0.1".to_owned());
         options
             .remote
@@ -54,17 +57,38 @@ pub(crate) fn prepare(options: &mut Options) -> Result<()> {
 
 /// Tells how to connect.
 pub(crate) fn greeting(options: &Options) -> String {
-    let control = options.unixctl.as_deref().unwrap_or("none");
     let database = options.databases[0].display();
-    let socket = options.databases[0].with_file_name(SOCKET);
-    let socket = socket.display();
-    format!(
-        "OVN_Southbound is served from {database}\nat tcp:{TCP}\nand unix:{socket}\n\n  \
-         ovsdb-client dump tcp:{TCP} OVN_Southbound\n  \
-         ovn-sbctl --db=tcp:{TCP} show\n  \
-         ovs-appctl -t {control} exit\n\n\
-         Ctrl-C ends the server; the data stay.\n"
-    )
+    let mut text = format!("OVN_Southbound is served from {database}\n");
+    let targets: Vec<String> = options
+        .remote
+        .iter()
+        .filter_map(|remote| target_of(remote))
+        .collect();
+    for target in &targets {
+        text.push_str(&format!("at {target}\n"));
+    }
+    if let Some(target) = targets.first() {
+        text.push_str(&format!(
+            "\n  ovsdb-client dump {target} OVN_Southbound\n  ovn-sbctl --db={target} show\n"
+        ));
+    }
+    if let Some(control) = options.unixctl.as_deref().filter(|control| *control != "none") {
+        text.push_str(&format!("  ovs-appctl -t {control} exit\n"));
+    }
+    text.push_str("\nCtrl-C ends the server; the data stay.\n");
+    text
+}
+
+/// What a client connects to, for a remote that listens: `ptcp:PORT:IP` is reached at `tcp:IP:PORT`.
+fn target_of(remote: &str) -> Option<String> {
+    match remote.split_once(':')? {
+        ("punix", path) => Some(format!("unix:{path}")),
+        ("ptcp", address) => {
+            let (port, ip) = address.split_once(':').unwrap_or((address, "127.0.0.1"));
+            Some(format!("tcp:{ip}:{port}"))
+        }
+        _ => None,
+    }
 }
 
 fn create(database: &Path) -> Result<()> {

@@ -145,6 +145,9 @@ pub struct Sequencer {
     settings: Settings,
     is_reserved: bool,
     open: Group,
+    /// The answers of transactions that the disk has refused: they rest on what is published, so they leave
+    /// before anything is tried again. In a group with others they might be refused over and over.
+    refused: Option<Group>,
     parked: Vec<Parked>,
     /// Groups and bytes handed to the log and not settled.
     in_flight: (usize, usize),
@@ -189,6 +192,7 @@ impl Sequencer {
             locks,
             settings,
             open,
+            refused: None,
             parked: Vec::new(),
             in_flight: (0, 0),
             attempt: 0,
@@ -266,6 +270,12 @@ impl Sequencer {
 
     /// The gathered group, if there is one and the log may have another.
     pub fn take_group(&mut self) -> Option<Group> {
+        if let Some(mut group) = self.refused.take() {
+            group.attempt = self.attempt;
+            self.in_flight.0 += 1;
+            self.in_flight.1 += group.bytes;
+            return Some(group);
+        }
         let is_full = self.in_flight.0 >= GROUPS_IN_FLIGHT_MAX || self.rejection.failure.is_some();
         if self.open.is_empty() || is_full {
             return None;
@@ -433,10 +443,15 @@ impl Sequencer {
             self.broken = Some(failure.clone());
         }
         let mut again = Vec::new();
+        let mut refused = Group::starting_at(before);
+        assert!(
+            self.refused.is_none(),
+            "what was refused before has left before anything was tried again"
+        );
         for answer in failed.into_iter().flat_map(|group| group.answers) {
             if answer.has_record {
                 let body = with_io_error(answer.body, &failure);
-                self.open.answer(Answer {
+                refused.answer(Answer {
                     body,
                     seq: self.store.seq(),
                     has_record: false,
@@ -446,6 +461,7 @@ impl Sequencer {
                 again.push(answer.submission);
             }
         }
+        self.refused = Some(refused).filter(|group| !group.is_empty());
         let later = later
             .into_iter()
             .chain(std::iter::once(open))

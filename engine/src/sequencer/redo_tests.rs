@@ -131,10 +131,15 @@ fn a_rejected_group_is_undone_and_what_came_after_it_runs_again() {
     assert!(bench.sequencer.take_group().is_none());
     bench.handle(Event::Returned(second));
 
+    let refused = bench.group();
     let group = bench.group();
-    let answers = answers(&group);
+    let answers = [answers(&refused), answers(&group)].concat();
     let requests: Vec<u64> = answers.iter().map(|(request, _)| *request).collect();
     assert_eq!(requests, [1, 2, 3, 4], "each is answered, in order");
+    assert!(
+        refused.records.is_empty() && refused.answers.len() == 1,
+        "an error needs no disk"
+    );
     assert!(answers[0].1.contains("\"I/O error\"") && answers[0].1.contains("No space left on device"));
     assert!(answers[1].1.starts_with("[{\"uuid\""), "{}", answers[1].1);
     assert_eq!(
@@ -158,8 +163,8 @@ fn a_rejected_group_is_undone_and_what_came_after_it_runs_again() {
 
     // The database stays writable.
     bench.handle(Event::Settled {
-        groups: 1,
-        bytes: group.bytes,
+        groups: 2,
+        bytes: refused.bytes + group.bytes,
     });
     bench.submit(&insert(3));
     assert_eq!(bench.group().records.len(), 1);
@@ -176,8 +181,9 @@ fn after_a_sticky_failure_reads_go_on_and_writes_fail() {
     });
     bench.submit(&insert(2));
     bench.submit(r#"[{"op":"select","table":"Item","where":[]}]"#);
+    let refused = bench.group();
     let group = bench.group();
-    let answers = answers(&group);
+    let answers = [answers(&refused), answers(&group)].concat();
     assert_eq!(answers.len(), 3);
     assert!(answers[0].1.contains("\"I/O error\"") && answers[1].1.contains("\"I/O error\""));
     assert_eq!(answers[2].1, r#"[{"rows":[]}]"#);
@@ -186,4 +192,30 @@ fn after_a_sticky_failure_reads_go_on_and_writes_fail() {
         "nothing is written any more"
     );
     assert!(bench.numbers().is_empty());
+}
+
+/// What the disk has refused once is not tried again, however often what comes after it is refused, too.
+#[test]
+fn a_refused_transaction_is_refused_for_good() {
+    let mut bench = Bench::new();
+    bench.submit(&insert(1));
+    let mut failed = bench.group();
+    for number in 2..10 {
+        bench.submit(&insert(number));
+        bench.handle(Event::Rejected {
+            failed: vec![failed],
+            failure: failure(false),
+        });
+        let refused = bench.group();
+        let answers = answers(&refused);
+        assert_eq!(answers.len(), 1);
+        assert_eq!(answers[0].0, u64::from(number) - 1);
+        assert!(answers[0].1.contains("\"I/O error\""), "{}", answers[0].1);
+        failed = bench.group();
+        assert_eq!(failed.records.len(), 1, "the next is tried for the first time");
+        bench.handle(Event::Settled {
+            groups: 1,
+            bytes: refused.bytes,
+        });
+    }
 }

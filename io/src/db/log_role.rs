@@ -102,12 +102,19 @@ impl Role for LogRole {
 
 impl LogRole {
     fn write(&mut self, groups: Vec<Group>) {
-        let (groups, stale): (Vec<Group>, Vec<Group>) = groups
+        let (mut groups, stale): (Vec<Group>, Vec<Group>) = groups
             .into_iter()
             .partition(|group| group.attempt >= self.attempt);
         for group in stale {
             self.database.inbox.push(Event::Returned(group));
         }
+        // What comes before the first record depends on no write, and must not fail with one.
+        let needs_disk = |group: &Group| !group.records.is_empty() || group.must_sync;
+        let rest = groups.split_off(groups.iter().position(needs_disk).unwrap_or(groups.len()));
+        if !groups.is_empty() {
+            self.publish(groups);
+        }
+        let groups = rest;
         if groups.is_empty() {
             return;
         }

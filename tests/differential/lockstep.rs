@@ -24,7 +24,7 @@ const MONITORS_MAX: usize = 3;
 const BURST: u64 = 12;
 
 /// More than so much of the transactions must not have differed in what is arbitrary.
-const EXCUSED_PERCENT_MAX: u64 = 5;
+const EXCUSED_PERCENT_MAX: u64 = 8;
 
 /// Steps that are shown when a run fails.
 const RECENT: usize = 8;

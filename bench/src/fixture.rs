@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bumpalo::Bump;
+use ovsdb_engine::rbac::Client;
 use ovsdb_engine::schema::{self, Schema};
 use ovsdb_engine::store::Store;
 use ovsdb_engine::txn::{self, Committed, Context, Outcome, Program};
@@ -37,8 +38,7 @@ pub(crate) fn execute(store: &mut Store, program: &Program, random: &mut Random)
         elapsed_ms: 0,
         read_only: false,
         reserved: false,
-        role: "",
-        client_id: "",
+        client: Client::ROOT,
         owns_lock: &|_| true,
         version: &mut || random.uuid(),
         column_diff: true,

@@ -19,6 +19,7 @@ pub mod limits;
 pub mod locks;
 pub mod monitor;
 pub mod mutation;
+pub mod rbac;
 pub mod schema;
 pub mod sequencer;
 pub mod server_db;

@@ -250,8 +250,11 @@ fn seconds(ms: u64) -> String {
 
 impl Handler for Worker {
     fn opened(&mut self, io: &mut dyn Outgoing, conn: ConnId, meta: ConnMeta) {
+        // Without its remote nobody knows what the client may do.
+        let Some(remote) = self.remotes.get(meta.remote) else {
+            return io.close(conn);
+        };
         let session = self.ids.next_id();
-        let remote = self.remotes.get(meta.remote);
         let rights = Arc::clone(&remote.rights);
         let traits = Traits {
             name: meta.name.clone(),

@@ -21,6 +21,7 @@ use crate::error::{OvsdbError, Tag};
 use crate::ids::{CommitSeq, RequestId, SessionId, TableId, WorkerId};
 use crate::limits::{GROUPS_IN_FLIGHT_MAX, SPECULATION_BYTES_MAX};
 use crate::locks::Locks;
+use crate::rbac::Client;
 use crate::store::{ChangeSet, Store, View};
 use crate::txn::{self, Committed, Context, Outcome, Program, append_error};
 use parking_lot::{Mutex, MutexGuard};
@@ -45,8 +46,18 @@ pub struct Rights {
     pub is_internal: bool,
     /// RBAC role of the remote; empty is the root role.
     pub role: String,
-    /// Common name of the client's certificate.
-    pub client_id: String,
+    /// Common name of the client's certificate, if it has shown one that has a name.
+    pub client_id: Option<String>,
+}
+
+impl Rights {
+    /// Who asks, as access control sees it.
+    pub fn client(&self) -> Client<'_> {
+        Client {
+            role: &self.role,
+            id: self.client_id.as_deref(),
+        }
+    }
 }
 
 /// A transaction on its way to its answer.
@@ -321,8 +332,7 @@ impl Sequencer {
                 elapsed_ms: now.monotonic_ms.saturating_sub(started_ms),
                 read_only: rights.is_read_only,
                 reserved: self.is_reserved && !rights.is_internal,
-                role: &rights.role,
-                client_id: &rights.client_id,
+                client: rights.client(),
                 owns_lock: &owns_lock,
                 version: entropy,
                 column_diff: self.settings.column_diff,

@@ -266,6 +266,9 @@ impl Sessions {
         let Some(session) = self.sessions.get(&call.session) else {
             return Answer::Later;
         };
+        if let Err(error) = session.traits.rights.client().check_convert(convert.db) {
+            return Answer::Failed(error);
+        }
         if session.traits.rights.is_read_only {
             let details = format!("conversion is not allowed for read-only database {}", convert.db);
             return Answer::Failed(OvsdbError::new(Tag::NotAllowed, details));

@@ -29,12 +29,16 @@ impl Delete {
     }
 
     /// Appends `{"count":N}`. References to the rows are the commit's concern.
-    pub(super) fn execute(&self, run: &mut Execution<'_>, out: &mut Vec<u8>) {
+    pub(super) fn execute(&self, run: &mut Execution<'_>, out: &mut Vec<u8>) -> Result<()> {
         let schema = run.store.schema().table(self.table);
         let slots = query::matching_slots(run.store.table(self.table), schema, &self.condition);
+        if let Some(access) = &run.access {
+            access.check_delete(run.store, self.table, &slots)?;
+        }
         write_count(slots.len(), out);
         for slot in slots {
             run.store.remove(self.table, slot);
         }
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@ use super::wait::Wait;
 use crate::commit::{self, Record, record};
 use crate::error::{OvsdbError, Result, Tag};
 use crate::ids::{CommitSeq, TableId};
+use crate::rbac::{Access, Client};
 use crate::store::{ChangeSet, Store};
 use ovsdb_wire::write;
 use sha1::{Digest, Sha1};
@@ -21,9 +22,8 @@ pub struct Context<'a> {
     pub read_only: bool,
     /// The database's name begins with `_`.
     pub reserved: bool,
-    /// Role and name of the client, empty without access control.
-    pub role: &'a str,
-    pub client_id: &'a str,
+    /// Who asks, for access control.
+    pub client: Client<'a>,
     /// Whether the session owns the lock.
     pub owns_lock: &'a dyn Fn(&str) -> bool,
     /// Makes the new `_version` of a changed row.
@@ -69,6 +69,8 @@ pub struct Committed {
 /// The transaction under execution.
 pub(super) struct Execution<'s> {
     pub(super) store: &'s mut Store,
+    /// What the client may write; `None` does not restrict it.
+    pub(super) access: Option<Access<'s>>,
     durable: bool,
     comment: String,
     asserted_locks: Vec<String>,
@@ -92,6 +94,7 @@ pub fn execute(store: &mut Store, program: &Program, ctx: &mut Context<'_>) -> O
     );
     store.begin();
     let mut run = Execution {
+        access: Access::of(ctx.client, store.schema()),
         store,
         durable: false,
         comment: String::new(),
@@ -196,9 +199,9 @@ impl Execution<'_> {
                 let schema = self.store.schema().table(select.table);
                 select.execute(self.store.table(select.table), schema, out);
             }
-            Op::Update(update) => update.execute(self, out),
+            Op::Update(update) => update.execute(self, out)?,
             Op::Mutate(mutate) => mutate.execute(self, out)?,
-            Op::Delete(delete) => delete.execute(self, out),
+            Op::Delete(delete) => delete.execute(self, out)?,
             Op::Wait(wait) => {
                 if let Next::Park = self.wait(wait, ctx.elapsed_ms)? {
                     return Ok(Next::Park);

@@ -57,6 +57,9 @@ impl Insert {
             }
         }
         let row = self.row.as_ref().map_err(Clone::clone)?;
+        if let Some(access) = &run.access {
+            access.check_insert(run.store, self.table, row)?;
+        }
         out.extend_from_slice(b"{\"uuid\":");
         print::write(row.get(ColumnIdx::UUID), out);
         out.push(b'}');

@@ -7,6 +7,7 @@ use crate::condition::Condition;
 use crate::error::Result;
 use crate::ids::TableId;
 use crate::mutation::Mutations;
+use crate::rbac::Change;
 use crate::schema::Schema;
 use crate::store::Row;
 use ovsdb_wire::operation;
@@ -48,6 +49,10 @@ impl Mutate {
             return Ok(());
         }
         let slots = query::matching_slots(run.store.table(self.table), schema, &self.condition);
+        if let Some(access) = &run.access {
+            let columns = self.mutations.columns();
+            access.check_change(Change::Mutate, run.store, self.table, columns, &slots)?;
+        }
         write_count(slots.len(), out);
         for slot in slots {
             let row = run

@@ -7,6 +7,7 @@ use crate::condition::Condition;
 use crate::datum::Datum;
 use crate::error::{OvsdbError, Result, Tag};
 use crate::ids::{ColumnIdx, TableId};
+use crate::rbac::Change;
 use crate::schema::Schema;
 use ovsdb_wire::operation;
 use ovsdb_wire::value::Value;
@@ -47,9 +48,13 @@ impl Update {
     }
 
     /// Appends `{"count":N}`, N being the rows that match, changed or not.
-    pub(super) fn execute(&self, run: &mut Execution<'_>, out: &mut Vec<u8>) {
+    pub(super) fn execute(&self, run: &mut Execution<'_>, out: &mut Vec<u8>) -> Result<()> {
         let schema = run.store.schema().table(self.table);
         let slots = query::matching_slots(run.store.table(self.table), schema, &self.condition);
+        if let Some(access) = &run.access {
+            let columns = self.values.iter().map(|(column, _)| *column);
+            access.check_change(Change::Update, run.store, self.table, columns, &slots)?;
+        }
         write_count(slots.len(), out);
         for slot in slots {
             let row = run
@@ -71,5 +76,6 @@ impl Update {
             });
             run.store.replace(self.table, slot, row);
         }
+        Ok(())
     }
 }

@@ -35,9 +35,9 @@ impl RemoteTable {
         self.entries.write().remove(&number);
     }
 
-    /// The remote; one that has just been removed has given no special rights.
-    pub(crate) fn get(&self, number: u64) -> Arc<RemoteEntry> {
-        self.entries.read().get(&number).cloned().unwrap_or_default()
+    /// The remote; `None` if it has been removed, so that whoever came through it has to go.
+    pub(crate) fn get(&self, number: u64) -> Option<Arc<RemoteEntry>> {
+        self.entries.read().get(&number).cloned()
     }
 }
 

@@ -4,6 +4,7 @@ use bumpalo::Bump;
 use ovsdb::cli::{Result, input, program};
 use ovsdb::database_file::{self, DatabaseFile};
 use ovsdb_engine::error::{OvsdbError, Tag};
+use ovsdb_engine::rbac::Client;
 use ovsdb_engine::store::Store;
 use ovsdb_engine::txn::{self, Committed, Context, Outcome, Program};
 use ovsdb_storage::log::Access;
@@ -68,8 +69,7 @@ fn run(store: &mut Store, ops: &[Value<'_>], role: &str) -> Outcome {
         elapsed_ms: 0,
         read_only: false,
         reserved: store.schema().name.starts_with('_'),
-        role,
-        client_id: "",
+        client: Client { role, id: None },
         owns_lock: &|_| false,
         version: &mut Uuid::new_v4,
         column_diff: true,

@@ -1,11 +1,13 @@
 //! Transactions as clients see them: text in, text out.
 
+mod access;
 mod cases;
 mod model;
 mod persistence;
 
 use super::{Context, Outcome, Program, execute};
 use crate::commit::Record;
+use crate::rbac::Client;
 use crate::schema::{self, Schema};
 use crate::store::{ChangeSet, Store};
 use bumpalo::Bump;
@@ -50,6 +52,9 @@ pub(super) struct Db {
     pub(super) read_only: bool,
     pub(super) reserved: bool,
     pub(super) column_diff: bool,
+    /// Empty is the root role.
+    pub(super) role: String,
+    pub(super) client_id: Option<String>,
 }
 
 /// What one transaction did.
@@ -84,6 +89,8 @@ impl Db {
             read_only: false,
             reserved: false,
             column_diff: true,
+            role: String::new(),
+            client_id: None,
         }
     }
 
@@ -103,8 +110,10 @@ impl Db {
             elapsed_ms: self.elapsed_ms,
             read_only: self.read_only,
             reserved: self.reserved,
-            role: "",
-            client_id: "",
+            client: Client {
+                role: &self.role,
+                id: self.client_id.as_deref(),
+            },
             owns_lock: &|name| name == "mine",
             version: &mut entropy,
             column_diff: self.column_diff,

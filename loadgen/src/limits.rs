@@ -30,5 +30,19 @@ pub const DESCRIPTORS_SPARE: u64 = 64;
 /// Highest latency that a histogram tells apart, in microseconds: ten minutes. What is longer counts as that.
 pub const LATENCY_MAX_US: u64 = 600_000_000;
 
-/// Time between two looks at the server's processor time and memory.
-pub const SAMPLE_INTERVAL_MS: u64 = 100;
+/// Time between two looks at the board and the server's processor time and memory, at the beginning of a scenario: short
+/// ones get a time line, too. A look costs about 0.1 ms, half a percent of one processor.
+pub const SAMPLE_INTERVAL_MS: u64 = 20;
+
+/// Moments that a time line holds, about two for each pixel of a plot. When it is full, each two become one, and looks
+/// are half as frequent: ten seconds have fifty moments a second, an hour has one every ten seconds.
+pub const MOMENTS_MAX: usize = 512;
+
+/// Time between two redraws of the live line, and the longest between two looks.
+pub const SHOW_INTERVAL_MS: u64 = 200;
+
+/// Phases of a scenario that the time line tells of; later ones are not marked.
+pub const PHASES_MAX: usize = 32;
+
+/// Longest time that a server's program is given to tell its version; one that takes longer has none.
+pub const VERSION_MAX_MS: u64 = 2000;

@@ -1,19 +1,14 @@
 //! A whole run: scenarios, servers in turns, and what is told of them.
 
-use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 use crate::cli::{Options, raise_descriptors};
-use crate::error::{Failure, Result};
+use crate::error::Result;
+use crate::measure::about::About;
 use crate::measure::outcome::Outcome;
+use crate::measure::results::{Promised, Results};
 use crate::measure::table;
 use crate::scenario::{self, Scenario};
-
-/// Everything that was found out, as `--json` writes it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Results {
-    /// By scenario, then by server, then by round.
-    pub scenarios: Vec<Vec<Vec<Outcome>>>,
-}
 
 /// Does what the command line says and prints the tables.
 pub fn run(options: &Options) -> Result<()> {
@@ -31,11 +26,15 @@ pub fn run(options: &Options) -> Result<()> {
         .into_iter()
         .map(scenario::by_name)
         .collect::<Result<Vec<Scenario>>>()?;
+    let promise = |option, path: &Option<PathBuf>| {
+        path.as_deref()
+            .map(|path| Promised::new(option, path))
+            .transpose()
+    };
+    let json = promise("--json", &options.json)?;
     let results = measure(options, &scenarios, |runs| println!("{}", table::scenario(runs)))?;
-    if let Some(path) = &options.json {
-        let text = serde_json::to_string_pretty(&results).expect("results are plain data");
-        std::fs::write(path, text)
-            .map_err(|error| Failure::Usage(format!("--json {}: {error}", path.display())))?;
+    if let Some(json) = json {
+        json.write(&results.to_json())?;
     }
     Ok(())
 }
@@ -48,7 +47,10 @@ pub fn measure(
 ) -> Result<Results> {
     let (targets, settings) = (options.targets()?, options.settings()?);
     raise_descriptors(options.clients)?;
-    let mut results = Results::default();
+    let mut results = Results {
+        about: About::now(),
+        scenarios: Vec::new(),
+    };
     for scenario in scenarios {
         let mut runs = vec![Vec::new(); targets.len()];
         for _ in 0..options.rounds() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::error::Failure;
 use crate::fleet::FirstFailure;
+use crate::measure::live::LiveLatencies;
 
 /// All counters are sums since the fleet was made, but for those that say otherwise.
 #[derive(Debug, Default)]
@@ -25,9 +26,8 @@ pub struct Board {
     pub bytes: AtomicU64,
     /// What the scenario counts, as its own unit of progress.
     pub done: AtomicU64,
-    /// Sum of the recorded latencies in microseconds, and their number.
-    pub latency_us: AtomicU64,
-    pub latencies: AtomicU64,
+    /// All recorded latencies.
+    pub latencies: LiveLatencies,
     stopped: AtomicBool,
     failure: FirstFailure,
 }

@@ -109,8 +109,7 @@ impl Port {
     pub fn record(&mut self, series: usize, latency: Duration) {
         let us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         self.latencies.record(self.plan.series[series], us);
-        Board::add(&self.board.latency_us, us);
-        Board::add(&self.board.latencies, 1);
+        self.board.latencies.record(us);
     }
 
     /// Counts towards the scenario's progress.

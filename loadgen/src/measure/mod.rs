@@ -1,7 +1,11 @@
 //! What is measured and how it is told: latencies, processor time and memory, outcomes, tables, files.
 
+pub mod about;
 pub mod latency;
+pub mod live;
 pub mod outcome;
 pub mod process;
 pub mod progress;
+pub mod results;
 pub mod table;
+pub mod timeline;

@@ -1,24 +1,18 @@
 //! The live line on the terminal and the time line of the report: both look at the board now and then.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::fleet::Board;
-use crate::limits::SAMPLE_INTERVAL_MS;
-use crate::measure::outcome::Moment;
+use crate::limits::{PHASES_MAX, SHOW_INTERVAL_MS};
+use crate::measure::live::Counts;
+use crate::measure::outcome::Phase;
 use crate::measure::process::Process;
-
-/// What the watcher looks at.
-struct Watched {
-    board: Arc<Board>,
-    what: String,
-    goal: u64,
-    counter: Counter,
-}
+use crate::measure::timeline::{Moment, Sample, Timeline};
 
 /// What a phase counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,24 +23,53 @@ pub enum Counter {
     Done,
 }
 
+/// The phase that is under way.
+struct Watched {
+    board: Arc<Board>,
+    what: String,
+    goal: u64,
+    counter: Counter,
+}
+
+/// What the scenario's thread tells the watcher's.
+#[derive(Default)]
+struct Told {
+    watched: Option<Arc<Watched>>,
+    process: Option<Process>,
+    phases: Vec<Phase>,
+}
+
+struct Shared {
+    start: Instant,
+    told: Mutex<Told>,
+    ended: AtomicBool,
+}
+
+impl Shared {
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().expect("no thread panics with the lock")
+    }
+}
+
 /// A watcher of one scenario. Dropping it takes the line away.
 pub struct Progress {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Shared {
-    watched: Mutex<Option<Watched>>,
-    moments: Mutex<Vec<Moment>>,
-    ended: AtomicBool,
+    thread: Option<JoinHandle<Timeline>>,
 }
 
 impl Progress {
     /// Starts to watch; `label` names scenario and server.
     pub fn start(label: String, process: Option<Process>, is_quiet: bool) -> Progress {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared {
+            start: Instant::now(),
+            told: Mutex::new(Told {
+                process,
+                ..Told::default()
+            }),
+            ended: AtomicBool::new(false),
+        });
         let its_shared = shared.clone();
+        // It draws nothing where the error output is no terminal.
         let bar = if is_quiet {
             ProgressBar::hidden()
         } else {
@@ -56,91 +79,86 @@ impl Progress {
         bar.set_prefix(label);
         let thread = std::thread::Builder::new()
             .name("progress".to_owned())
-            .spawn(move || watch(&its_shared, &bar, process))
+            .spawn(move || watch(&its_shared, &bar))
             .ok();
         Progress { shared, thread }
     }
 
-    /// A new phase: `counter` of the board is to reach `goal`.
+    /// A new phase: `counter` of the board is to reach `goal`; 0 if there is none to reach.
     pub fn phase(&self, what: &str, board: &Arc<Board>, counter: Counter, goal: u64) {
-        let watched = Watched {
+        let mut told = self.shared.told();
+        if told.phases.len() < PHASES_MAX {
+            told.phases.push(Phase {
+                name: what.to_owned(),
+                from_s: self.shared.start.elapsed().as_secs_f64(),
+            });
+        }
+        told.watched = Some(Arc::new(Watched {
             board: board.clone(),
             what: what.to_owned(),
             goal,
             counter,
-        };
-        *self
-            .shared
-            .watched
-            .lock()
-            .expect("no thread panics with the lock") = Some(watched);
+        }));
     }
 
-    /// The time line so far.
-    pub fn moments(&self) -> Vec<Moment> {
-        self.shared
-            .moments
-            .lock()
-            .expect("no thread panics with the lock")
-            .clone()
+    /// The server is another process now.
+    pub fn restarted(&self, process: Option<Process>) {
+        self.shared.told().process = process;
+    }
+
+    /// Stops to watch, and gives the phases and the time line.
+    pub fn end(mut self) -> (Vec<Phase>, Vec<Moment>) {
+        let moments = self.join().map_or_else(Vec::new, |timeline| timeline.moments());
+        (std::mem::take(&mut self.shared.told().phases), moments)
+    }
+
+    fn join(&mut self) -> Option<Timeline> {
+        self.shared.ended.store(true, Ordering::Release);
+        let thread = self.thread.take()?;
+        thread.thread().unpark();
+        let joined = thread.join();
+        if joined.is_err() {
+            eprintln!("loadgen: the progress thread panicked");
+        }
+        joined.ok()
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.shared.ended.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            if thread.join().is_err() {
-                eprintln!("loadgen: the progress thread panicked");
-            }
-        }
+        self.join();
     }
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix:<24} {bar:24} {pos}/{len} {msg}")
+    ProgressStyle::with_template("{prefix} {bar:16} {msg}")
         .expect("the template is sound")
         .progress_chars("━╸ ")
 }
 
-fn watch(shared: &Shared, bar: &ProgressBar, process: Option<Process>) {
-    let start = Instant::now();
-    let mut before = Totals::default();
-    let mut at = start;
-    while !shared.ended.load(Ordering::Acquire) {
-        std::thread::park_timeout(Duration::from_millis(SAMPLE_INTERVAL_MS));
-        let elapsed = at.elapsed().as_secs_f64();
-        let watched = shared.watched.lock().expect("no thread panics with the lock");
-        let Some(watched) = &*watched else { continue };
-        if elapsed < SAMPLE_INTERVAL_MS as f64 / 2e3 {
-            continue;
+/// Samples until the scenario has ended, one last time then.
+fn watch(shared: &Shared, bar: &ProgressBar) -> Timeline {
+    let mut timeline = Timeline::default();
+    let mut fine = Look::new(shared);
+    let mut shown = fine.clone();
+    let show_interval = Duration::from_millis(SHOW_INTERVAL_MS);
+    loop {
+        std::thread::park_timeout(timeline.interval().min(show_interval));
+        let has_ended = shared.ended.load(Ordering::Acquire);
+        let now = Look::new(shared);
+        timeline.push(now.since(&fine, shared.start));
+        if now.at - shown.at >= show_interval {
+            if let Some(watched) = &now.watched {
+                show(bar, watched, &now.since(&shown, shared.start).moment());
+            }
+            shown = now.clone();
         }
-        at = Instant::now();
-        let now = Totals::of(&watched.board, process);
-        // A new fleet's board starts at zero.
-        let since = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now) as f64;
-        let latencies = since(now.latencies, before.latencies);
-        let moment = Moment {
-            at_s: start.elapsed().as_secs_f64(),
-            messages_per_s: since(now.messages, before.messages) / elapsed,
-            latency_ms: if latencies > 0.0 {
-                since(now.latency_us, before.latency_us) / latencies / 1e3
-            } else {
-                0.0
-            },
-            cpu: now.cpu.saturating_sub(before.cpu).as_secs_f64() / elapsed,
-            resident: process.and_then(Process::resident).unwrap_or(0),
-        };
-        before = now;
-        show(bar, watched, &moment);
-        shared
-            .moments
-            .lock()
-            .expect("no thread panics with the lock")
-            .push(moment);
+        fine = now;
+        if has_ended {
+            bar.finish_and_clear();
+            return timeline;
+        }
     }
-    bar.finish_and_clear();
 }
 
 fn show(bar: &ProgressBar, watched: &Watched, moment: &Moment) {
@@ -148,33 +166,94 @@ fn show(bar: &ProgressBar, watched: &Watched, moment: &Moment) {
         Counter::Ready => &watched.board.ready,
         Counter::Done => &watched.board.done,
     };
-    bar.set_length(watched.goal);
-    bar.set_position(Board::get(counter).min(watched.goal));
-    bar.set_message(format!(
-        "{}  {:.0} msg/s  {:.2} ms  CPU {:.2}  {} MB",
-        watched.what,
-        moment.messages_per_s,
-        moment.latency_ms,
-        moment.cpu,
-        moment.resident >> 20
-    ));
+    let done = Board::get(counter);
+    // Without a goal the bar is full from the beginning.
+    bar.set_length(watched.goal.max(1));
+    bar.set_position(if watched.goal == 0 {
+        1
+    } else {
+        done.min(watched.goal)
+    });
+    bar.set_message(line(watched, done, moment));
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Totals {
+/// What the live line says behind the bar.
+fn line(watched: &Watched, done: u64, moment: &Moment) -> String {
+    let mut line = format!("{} {done}", watched.what);
+    if watched.goal > 0 {
+        line += &format!("/{}", watched.goal);
+    }
+    line += &format!("  {:.0} msg/s", moment.messages_per_s);
+    if let (Some(p50), Some(p99)) = (moment.p50_ms, moment.p99_ms) {
+        line += &format!("  p50 {p50:.2} ms  p99 {p99:.2} ms");
+    }
+    if let Some(cpu) = moment.cpu {
+        line += &format!("  CPU {cpu:.2}");
+    }
+    if let Some(resident) = moment.resident {
+        line += &format!("  {} MB", resident / 1_000_000);
+    }
+    line
+}
+
+/// All counters at one moment.
+#[derive(Clone)]
+struct Look {
+    at: Instant,
+    watched: Option<Arc<Watched>>,
     messages: u64,
-    latency_us: u64,
-    latencies: u64,
-    cpu: Duration,
+    latencies: Counts,
+    process: Option<Process>,
+    cpu: Option<Duration>,
+    resident: Option<u64>,
 }
 
-impl Totals {
-    fn of(board: &Board, process: Option<Process>) -> Totals {
-        Totals {
-            messages: Board::get(&board.replies) + Board::get(&board.updates),
-            latency_us: Board::get(&board.latency_us),
-            latencies: Board::get(&board.latencies),
-            cpu: process.and_then(Process::cpu).unwrap_or_default(),
+impl Look {
+    fn new(shared: &Shared) -> Look {
+        // The lock is not held while /proc is read: the scenario may wait for it.
+        let (watched, process) = {
+            let told = shared.told();
+            (told.watched.clone(), told.process)
+        };
+        let board = watched.as_ref().map(|watched| &watched.board);
+        Look {
+            at: Instant::now(),
+            messages: board.map_or(0, |board| Board::get(&board.replies) + Board::get(&board.updates)),
+            latencies: board.map_or_else(Counts::default, |board| board.latencies.counts()),
+            process,
+            cpu: process.and_then(Process::cpu),
+            resident: process.and_then(Process::resident),
+            watched,
+        }
+    }
+
+    /// What has changed. A new board has counted from zero, and so has a new process.
+    fn since(&self, before: &Look, start: Instant) -> Sample {
+        let is_same_board = match (&self.watched, &before.watched) {
+            (Some(mine), Some(theirs)) => Arc::ptr_eq(&mine.board, &theirs.board),
+            (mine, theirs) => mine.is_none() && theirs.is_none(),
+        };
+        let is_same_process =
+            self.process.map(|process| process.pid) == before.process.map(|process| process.pid);
+        Sample {
+            at: self.at - start,
+            length: self.at - before.at,
+            messages: if is_same_board {
+                self.messages - before.messages
+            } else {
+                self.messages
+            },
+            latencies: if is_same_board {
+                self.latencies.since(&before.latencies)
+            } else {
+                self.latencies.clone()
+            },
+            cpu: match (self.cpu, before.cpu) {
+                // A thread that ended takes its time along.
+                (Some(now), Some(before)) if is_same_process => Some(now.saturating_sub(before)),
+                (now, _) => now,
+            },
+            resident: self.resident,
         }
     }
 }

@@ -146,13 +146,15 @@ pub fn by_name(name: &str) -> Result<Scenario> {
 pub fn run(scenario: Scenario, target: &Target, settings: &Settings) -> Result<Outcome> {
     let mut server = Server::start(target, &settings.schema, settings.unix)?;
     let label = format!("{} {}", scenario.name, target.label());
-    let progress = Progress::start(label, server.process(), settings.quiet);
     let mut outcome = Outcome {
         scenario: scenario.name.to_owned(),
+        summary: scenario.summary.to_owned(),
         server: target.label(),
+        version: server.version(),
         clients: settings.clients,
         ..Outcome::default()
     };
+    let progress = Progress::start(label, server.process(), settings.quiet);
     let start = Instant::now();
     let result = Control::connect(server.address())
         .and_then(|mut control| columns(&mut control, settings).map(|columns| (control, columns)))
@@ -176,7 +178,7 @@ pub fn run(scenario: Scenario, target: &Target, settings: &Settings) -> Result<O
     if let Some(peak) = server.process().and_then(Process::resident_peak) {
         outcome.lower("server memory, most", "MB", peak as f64 / 1e6);
     }
-    outcome.timeline = progress.moments();
+    (outcome.phases, outcome.timeline) = progress.end();
     Ok(outcome)
 }
 

@@ -49,6 +49,7 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         .phase("coming back", fleet.board(), Counter::Ready, clients as u64);
     let start = Instant::now();
     trial.server.restart()?;
+    trial.progress.restarted(trial.server.process());
     trial
         .outcome
         .lower("server answers again", "s", start.elapsed().as_secs_f64());

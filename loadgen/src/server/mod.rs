@@ -3,6 +3,7 @@
 pub mod control;
 pub mod database;
 pub mod spawn;
+mod version;
 
 pub use control::Control;
 pub use spawn::Spawned;
@@ -85,6 +86,11 @@ impl Server {
             Server::Running { process, .. } => *process,
             Server::Spawned(spawned) => Some(spawned.process()),
         }
+    }
+
+    /// What its program says of its version, in a line; `None` if its process is not known.
+    pub fn version(&self) -> Option<String> {
+        self.process().and_then(version::of)
     }
 
     /// Ends and starts the server again, if it is ours to do so.

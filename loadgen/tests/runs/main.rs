@@ -86,7 +86,7 @@ fn two_servers_are_compared_in_turns() {
     ]);
     assert!(succeeded, "{errors}");
     assert!(table.contains("ratio (spread)") && table.contains('×'), "{table}");
-    let results: loadgen::run::Results = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
+    let results = loadgen::measure::results::Results::read(&json).unwrap();
     assert_eq!(
         results.scenarios[0].iter().map(Vec::len).collect::<Vec<_>>(),
         [2, 2]

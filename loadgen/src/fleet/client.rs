@@ -26,6 +26,17 @@ pub enum Phase {
     Ready,
 }
 
+/// Whether a client may connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It is ready, or wants to wait. → `Queued`
+    None,
+    /// It wants to connect when there is room. → `Underway`
+    Queued,
+    /// It is counted as on its way to being ready. → `None`
+    Underway,
+}
+
 /// How a connection ended.
 #[derive(Debug)]
 pub enum Ending {
@@ -69,6 +80,7 @@ pub(super) struct Client {
     pub(super) backlog: Vec<u8>,
     pub(super) backlog_sent: usize,
     pub(super) is_dirty: bool,
+    pub(super) turn: Turn,
     pub(super) wants_writable: bool,
     pub(super) is_reading: bool,
     pub(super) outstanding: VecDeque<Outstanding>,
@@ -113,6 +125,7 @@ impl Client {
             backlog: Vec::new(),
             backlog_sent: 0,
             is_dirty: false,
+            turn: Turn::None,
             wants_writable: false,
             is_reading: true,
             outstanding: VecDeque::new(),
@@ -132,6 +145,11 @@ impl Client {
         self.backlog_sent = 0;
         self.wants_writable = false;
         self.outstanding.clear();
+    }
+
+    /// Whether the server has answered anything on this connection.
+    pub(super) fn is_greeted(&self) -> bool {
+        self.outstanding.front().map(|first| first.step) != Some(Step::Schema)
     }
 
     /// Takes the request with that id from those that are awaited.

@@ -14,6 +14,7 @@ pub mod board;
 mod client;
 mod connect;
 mod handshake;
+mod pace;
 mod port;
 pub mod scanner;
 mod shard;
@@ -40,7 +41,7 @@ pub struct Plan {
     pub columns: Arc<Columns>,
     /// The monitor requests of each client, by its number in the fleet; `None` for one that monitors nothing.
     pub monitor: MonitorOf,
-    /// Clients of one shard that may be on their way to being ready at the same time.
+    /// Clients of one shard that may be on their way to being ready at the same time; fewer after some have failed.
     pub connecting_max: usize,
     /// Whether a connection that the server closes is made again; otherwise it fails the run.
     pub reconnects: bool,
@@ -191,11 +192,17 @@ impl<B: Behaviour> Fleet<B> {
         self.shards.len()
     }
 
-    /// Waits until `done` says so of the board. Fails with the clients' first failure, or when it takes longer than
-    /// `limit`, with what `what` was awaited.
+    /// Waits until `done` says so of the board. Fails with the clients' first failure, or when for longer than `limit`
+    /// no more clients became ready and nothing more was done, with what `what` was awaited.
     pub fn wait(&self, what: &str, limit: Duration, mut done: impl FnMut(&Board) -> bool) -> Result<()> {
-        let deadline = Instant::now() + limit;
+        let mut deadline = Instant::now() + limit;
+        let mut progress = (0, 0);
         loop {
+            let (ready, done_so_far) = (Board::get(&self.board.ready), Board::get(&self.board.done));
+            if ready > progress.0 || done_so_far > progress.1 {
+                progress = (ready.max(progress.0), done_so_far.max(progress.1));
+                deadline = Instant::now() + limit;
+            }
             if let Some(failure) = self.board.failure() {
                 return Err(failure);
             }
@@ -204,7 +211,7 @@ impl<B: Behaviour> Fleet<B> {
             }
             if Instant::now() > deadline {
                 return Err(Failure::Lost(format!(
-                    "after {} seconds {what} is still to come ({})",
+                    "after {} seconds without progress {what} is still to come ({})",
                     limit.as_secs(),
                     self.board.describe(self.clients)
                 )));

@@ -14,7 +14,8 @@ use rustix::event::epoll;
 use rustix::fd::OwnedFd;
 
 use crate::error::Failure;
-use crate::fleet::client::{Client, Ending, Outstanding, Partial, Phase, Step};
+use crate::fleet::client::{Client, Ending, Outstanding, Partial, Phase, Step, Turn};
+use crate::fleet::pace::Pace;
 use crate::fleet::{Board, Known, Plan, handshake};
 use crate::fold::Folds;
 use crate::fold::state::State;
@@ -40,7 +41,16 @@ pub struct Reply<'a> {
     pub tag: u32,
     pub intended: Instant,
     pub latency: Duration,
+    /// All of it, or the beginning of a long one.
     pub text: &'a [u8],
+    pub(super) hash: Option<u128>,
+}
+
+impl Reply<'_> {
+    /// The hash of all of it.
+    pub fn hash(&self) -> u128 {
+        self.hash.unwrap_or_else(|| crate::fold::hash(self.text))
+    }
 }
 
 /// A shard without its behaviour.
@@ -59,6 +69,7 @@ pub struct Port {
     pub(super) queue: VecDeque<usize>,
     /// Clients that are on their way to being ready.
     pub(super) underway: usize,
+    pub(super) pace: Pace,
     /// Clients with something to send.
     pub(super) dirty: Vec<usize>,
     pub(super) references: usize,
@@ -163,23 +174,36 @@ impl Port {
     fn start(&mut self, indexes: Range<usize>, now: Instant) {
         let now_ms = self.now_ms();
         for index in indexes {
-            if self.clients[index].phase != Phase::Away {
+            if self.clients[index].phase != Phase::Away || self.clients[index].turn != Turn::None {
                 continue;
             }
             self.clients[index].since = now;
             self.clients[index].reconnect.enable(now_ms);
-            self.queue.push_back(index);
+            self.enqueue(index);
         }
         self.fill_up();
     }
 
+    fn enqueue(&mut self, index: usize) {
+        self.clients[index].turn = Turn::Queued;
+        self.queue.push_back(index);
+    }
+
     /// Lets as many queued clients connect as may.
     pub(super) fn fill_up(&mut self) {
-        while self.underway < self.plan.connecting_max
+        while self.pace.allows(self.underway)
             && let Some(index) = self.queue.pop_front()
         {
             self.underway += 1;
+            self.clients[index].turn = Turn::Underway;
             self.run_reconnect(index);
+        }
+    }
+
+    /// A client is not on its way any more.
+    fn leave_underway(&mut self, index: usize) {
+        if std::mem::replace(&mut self.clients[index].turn, Turn::None) == Turn::Underway {
+            self.underway -= 1;
         }
     }
 
@@ -189,7 +213,11 @@ impl Port {
         match self.clients[index].reconnect.run(now_ms) {
             Action::Wait(None) => {}
             Action::Wait(Some(until_ms)) => self.timers.push(Reverse((until_ms, index))),
-            Action::Connect => self.begin_connect(index, now_ms),
+            Action::Connect => match self.clients[index].turn {
+                Turn::Underway => self.begin_connect(index, now_ms),
+                Turn::Queued => {}
+                Turn::None => self.enqueue(index),
+            },
             Action::Disconnect => self.disconnected(index, Ending::TimedOut),
         }
     }
@@ -257,7 +285,8 @@ impl Port {
             return false;
         }
         self.clients[index].phase = Phase::Ready;
-        self.underway -= 1;
+        self.leave_underway(index);
+        self.pace.succeeded();
         self.board
             .ready
             .fetch_add(1, std::sync::atomic::Ordering::Release);
@@ -272,8 +301,15 @@ impl Port {
         if let Partial::Reference(_) = client.partial {
             self.references -= 1;
         }
-        let was_open = !matches!(phase, Phase::Away | Phase::Connecting);
-        if was_open {
+        // A server whose backlog overflows resets what the client took for connected.
+        let is_attempt = matches!(phase, Phase::Away | Phase::Connecting)
+            || (phase == Phase::Greeting && !client.is_greeted());
+        if is_attempt {
+            Board::add(&self.board.retries, 1);
+            if !is_refused(&ending) {
+                self.pace.failed(now_ms);
+            }
+        } else {
             Board::add(&self.board.lost, 1);
             if !self.plan.reconnects {
                 let reason = match &ending {
@@ -285,8 +321,6 @@ impl Port {
                     .board
                     .fail(Failure::Lost(format!("lost {}: {reason}", self.plan.address)));
             }
-        } else {
-            Board::add(&self.board.retries, 1);
         }
         client.disconnect();
         let end = match ending {
@@ -300,8 +334,8 @@ impl Port {
                 .ready
                 .fetch_sub(1, std::sync::atomic::Ordering::Release);
             self.clients[index].since = Instant::now();
-            self.underway += 1;
         }
+        self.leave_underway(index);
         self.run_reconnect(index);
     }
 
@@ -390,6 +424,11 @@ fn interest(client: &Client) -> epoll::EventFlags {
         flags |= epoll::EventFlags::OUT;
     }
     flags
+}
+
+/// Whether nobody listens: a server that is away, not one that is busy.
+fn is_refused(ending: &Ending) -> bool {
+    matches!(ending, Ending::Error(error) if error.kind() == ErrorKind::ConnectionRefused)
 }
 
 /// Whether this machine has no more descriptors, ports or memory.

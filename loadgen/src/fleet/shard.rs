@@ -15,6 +15,7 @@ use twox_hash::XxHash3_128;
 
 use crate::error::{Failure, Result};
 use crate::fleet::client::{Client, Ending, Partial, Phase, Step};
+use crate::fleet::pace::Pace;
 use crate::fleet::scanner::Kind;
 use crate::fleet::{Behaviour, Board, Plan, Port, Reply};
 use crate::fold::{Folds, hash, shorten};
@@ -85,6 +86,7 @@ impl<B: Behaviour> Shard<B> {
         let port = Port {
             clients: share.clone().map(|_| Client::new(folds.empty(), now)).collect(),
             first: share.start,
+            pace: Pace::new(plan.connecting_max),
             plan,
             board,
             epoll,
@@ -338,12 +340,7 @@ impl<B: Behaviour> Shard<B> {
                 }
             }
             Step::Own { tag, expected } => {
-                let Some(text) = message.whole else {
-                    return board.fail(Failure::Wrong(format!(
-                        "a reply of unexpected length: {}",
-                        shorten(message.head)
-                    )));
-                };
+                let text = message.head;
                 let has_error = memchr::memmem::find(text, br#""error":""#).is_some();
                 if has_error || memchr::memmem::find(text, expected.as_bytes()).is_none() {
                     return board.fail(Failure::Wrong(format!("{} instead of {expected}", shorten(text))));
@@ -355,6 +352,7 @@ impl<B: Behaviour> Shard<B> {
                     intended: outstanding.intended,
                     latency,
                     text,
+                    hash: message.hash,
                 };
                 return self.behaviour.reply(&mut self.port, client, &reply);
             }

@@ -10,6 +10,13 @@ pub struct Process {
 }
 
 impl Process {
+    /// This program.
+    pub fn this() -> Process {
+        Process {
+            pid: std::process::id(),
+        }
+    }
+
     /// Time that all its threads have spent on a processor, user and system, from the scheduler's own books: the
     /// ticks of /proc/PID/stat are too coarse. `None` once the process has ended.
     pub fn cpu(self) -> Option<Duration> {

@@ -1,38 +1,61 @@
 //! `condfan`: controllers with `ovn-monitor-all=false` ask for the rows of their own datapaths only, ten here, and each
 //! datapath is of interest to a hundred chassis. A change of one port must reach these hundred; what it costs the
-//! server should follow them, not the thousands of others.
+//! server should follow them, not the thousands of others. Each change comes when the one before has been heard of, or
+//! with `--rate` at its time for `--seconds`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use crate::error::Result;
-use crate::fleet::{Behaviour, Board, Port};
-use crate::fold::state::Change;
+use crate::fleet::{Behaviour, Board, Fleet, Port, Reply};
+use crate::fold::state::{Change, How};
 use crate::measure::progress::Counter;
 use crate::measure::table::median;
 use crate::scenario::Trial;
-use crate::southbound::monitor::{self, Clause, Condition, Oracle};
+use crate::scenario::parts::views::Views;
+use crate::scenario::parts::writer::{self, Params, Sent, Writer, Writes};
 use crate::southbound::site::{self, Site, Size};
 
 /// Datapaths of a chassis, and chassis that a datapath concerns.
 const DATAPATHS_PER_CLIENT: usize = 10;
 const CLIENTS_PER_DATAPATH: usize = 100;
-const ROUNDS: usize = 50;
+const ROUNDS: u64 = 50;
+const PODS_PER_NODE_MIN: usize = 2;
+/// The numbers of changes stand in the ports' tags, which end at this.
+const TAG_MAX: u64 = 4095;
 const TABLES: &[&str] = &["SB_Global", "Port_Binding", "Logical_Flow"];
+const SELECTED_BY: &[(&str, &str)] = &[("Port_Binding", "datapath"), ("Logical_Flow", "logical_datapath")];
 
 struct Chassis {
-    epoch: Instant,
-    sent_ns: Arc<AtomicU64>,
+    table: u16,
+    column: u16,
+    writer: Writer,
+}
+
+impl Writes for Chassis {
+    fn writer(&mut self) -> &mut Writer {
+        &mut self.writer
+    }
 }
 
 impl Behaviour for Chassis {
     fn update(&mut self, port: &mut Port, _client: usize, change: &Change) {
-        if change.after.is_some() {
-            let sent = self.epoch + Duration::from_nanos(self.sent_ns.load(Ordering::Acquire));
-            port.record(0, sent.elapsed());
-            port.done(1);
+        let Some(state) = &change.after else { return };
+        let now = std::time::Instant::now();
+        for row in &change.touched {
+            if row.table == self.table && row.how == How::Modified {
+                let number = state.get(row.uuid).map_or(0, |row| row.integer(self.column));
+                port.record(0, self.writer.sent().since(number as u64, now));
+                port.done(1);
+            }
         }
+    }
+
+    fn reply(&mut self, port: &mut Port, _client: usize, reply: &Reply<'_>) {
+        port.record(1, reply.latency);
+    }
+
+    fn turn(&mut self, port: &mut Port, now: std::time::Instant) -> Option<std::time::Instant> {
+        self.writer.turn(port, now)
     }
 }
 
@@ -46,91 +69,98 @@ fn datapaths_of(client: usize, datapaths: usize) -> Vec<usize> {
     numbers
 }
 
-fn condition(site: &Site, client: usize) -> Condition {
-    let mut clauses = Vec::new();
-    for datapath in datapaths_of(client, site.datapaths.len()) {
-        for table in ["Port_Binding", "Logical_Flow"] {
-            let column = if table == "Port_Binding" {
-                "datapath"
-            } else {
-                "logical_datapath"
-            };
-            let value = format!(r#"["uuid","{}"]"#, site.datapaths[datapath]);
-            clauses.push(Clause {
-                table,
-                column,
-                function: "==",
-                value,
-            });
-        }
-    }
-    Condition {
-        clauses,
-        nothing: Vec::new(),
-        only: Some(TABLES),
-    }
-}
-
-pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
-    trial.require(site::NEEDED)?;
-    let clients = trial.settings.clients;
-    let datapaths = (clients * DATAPATHS_PER_CLIENT / CLIENTS_PER_DATAPATH).max(DATAPATHS_PER_CLIENT);
-    let size = Size {
-        nodes: datapaths,
-        flows_per_node: 10,
-        pods_per_node: 2,
-    };
-    let site = Arc::new(Site::fill(&mut trial.control, &trial.columns, size)?);
-    let database = trial.database().to_owned();
-    let (columns, its_site) = (trial.columns.clone(), site.clone());
-    let requests =
-        Arc::new(move |client| Some(monitor::conditional(&columns, &condition(&its_site, client))));
-    let (epoch, sent_ns) = (Instant::now(), Arc::new(AtomicU64::new(0)));
-    let fleet = trial.fleet(clients, requests, &["update heard"], |_| Chassis {
-        epoch,
-        sent_ns: sent_ns.clone(),
-    })?;
-    trial.connect(&fleet)?;
-
-    let mut concerned = vec![0u64; datapaths];
+/// The clients that each datapath concerns.
+fn concerned(clients: usize, datapaths: usize) -> Vec<u64> {
+    let mut concerned = vec![0; datapaths];
     for client in 0..clients {
         for datapath in datapaths_of(client, datapaths) {
             concerned[datapath] += 1;
         }
     }
-    let total: u64 = (0..ROUNDS).map(|round| concerned[round % datapaths]).sum();
+    concerned
+}
+
+pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
+    trial.require(site::NEEDED)?;
+    trial.require(&[("Port_Binding", &["tag"])])?;
+    let settings = trial.settings;
+    let clients = settings.clients;
+    let datapaths = (clients * DATAPATHS_PER_CLIENT / CLIENTS_PER_DATAPATH).max(DATAPATHS_PER_CLIENT);
+    let rounds = settings.rate.map_or(ROUNDS, |rate| {
+        let asked = (rate * settings.length.as_secs_f64()).ceil() as u64;
+        asked.min(TAG_MAX)
+    });
+    // Each port changes once only: a server that merges two changes of one row would leave us waiting for the first.
+    let size = Size {
+        nodes: datapaths,
+        flows_per_node: 10,
+        pods_per_node: (rounds as usize).div_ceil(datapaths).max(PODS_PER_NODE_MIN),
+    };
+    let site = Arc::new(Site::fill(&mut trial.control, &trial.columns, size)?);
+    let its_site = site.clone();
+    let views = Views::new(trial, TABLES, SELECTED_BY, move |client| {
+        let datapaths = datapaths_of(client, its_site.datapaths.len());
+        let values: Vec<String> = datapaths
+            .iter()
+            .map(|number| site::reference(&its_site.datapaths[*number]))
+            .collect();
+        Views::any_of(TABLES, SELECTED_BY, values.iter().map(|value| &**value))
+    });
+    let database = trial.database().to_owned();
+    let params: Params = Arc::new(move |number| {
+        let round = number as usize - 1;
+        let port = &site.ports[round % datapaths * size.pods_per_node + round / datapaths];
+        format!(
+            r#"["{database}",{{"op":"update","table":"Port_Binding","where":[["_uuid","==",["uuid","{port}"]]],"row":{{"tag":{number}}}}}]"#
+        )
+    });
+    let (table, column) = trial.columns.number("Port_Binding", "tag");
+    let sent = Sent::new(rounds + 1);
+    let fleet = trial.fleet(clients, views.monitor(), &["update heard", "commit"], |_| {
+        Chassis {
+            table,
+            column,
+            writer: Writer::new(sent.clone(), params.clone(), r#"[{"count":1}]"#),
+        }
+    })?;
+    trial.connect(&fleet)?;
+
+    let concerned = concerned(clients, datapaths);
+    let of = |number: u64| concerned[(number as usize - 1) % datapaths];
+    let total = (1..=rounds).map(of).sum();
     trial
         .progress
         .phase("changes", fleet.board(), Counter::Done, total);
     let cpu = trial.cpu();
-    let (mut took_ms, mut goal) = (Vec::new(), 0);
-    for round in 0..ROUNDS {
-        let port = &site.ports[round % datapaths * size.pods_per_node];
-        let change = format!(
-            r#"{{"op":"update","table":"Port_Binding","where":[["_uuid","==",["uuid","{port}"]]],"row":{{"mac":"0a:00:00:00:00:01 10.{round}.0.1"}}}}"#
-        );
-        let start = Instant::now();
-        sent_ns.store((start - epoch).as_nanos() as u64, Ordering::Release);
-        trial.control.transact(&database, &change)?;
-        goal += concerned[round % datapaths];
-        trial.wait(&fleet, "an update", |board| Board::get(&board.done) >= goal)?;
-        took_ms.push(start.elapsed().as_secs_f64() * 1e3);
+    match settings.rate {
+        None => one_by_one(trial, &fleet, &sent, rounds, of)?,
+        Some(rate) => {
+            writer::at_rate(&fleet, 1, rounds, rate);
+            trial.wait(&fleet, "the changes", |board| Board::get(&board.done) >= total)?;
+        }
     }
-    trial.outcome.lower(
-        "last concerned client has it",
-        "ms",
-        median(&took_ms).unwrap_or(0.0),
-    );
-    trial.cpu_since(cpu, "server CPU a change", "ms", 1e3, ROUNDS as f64);
+    trial.cpu_since(cpu, "server CPU a change", "ms", 1e3, rounds as f64);
     trial.outcome.latencies(&fleet.latencies()?);
+    views.verify(trial, &fleet)
+}
 
-    let columns = trial.columns.clone();
-    trial.verify_each(&fleet, &monitor::tables(&columns, TABLES), |reference| {
-        let by = [("Port_Binding", "datapath"), ("Logical_Flow", "logical_datapath")];
-        let oracle = Oracle::new(&columns, reference, &by);
-        let expected: Vec<u128> = (0..clients)
-            .map(|client| oracle.digest(&condition(&site, client)))
-            .collect();
-        move |client| Some(expected[client])
-    })
+fn one_by_one(
+    trial: &mut Trial<'_>,
+    fleet: &Fleet<Chassis>,
+    sent: &Sent,
+    rounds: u64,
+    concerned: impl Fn(u64) -> u64,
+) -> Result<()> {
+    let (mut took_ms, mut goal) = (Vec::new(), 0);
+    for number in 1..=rounds {
+        writer::one(fleet, number);
+        goal += concerned(number);
+        trial.wait(fleet, "an update", |board| Board::get(&board.done) >= goal)?;
+        took_ms.push(sent.at(number).elapsed().as_secs_f64() * 1e3);
+    }
+    let middle_ms = median(&took_ms).unwrap_or(0.0);
+    trial
+        .outcome
+        .lower("last concerned client has it", "ms", middle_ms);
+    Ok(())
 }

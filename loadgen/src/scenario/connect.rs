@@ -38,5 +38,6 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         Board::get(&fleet.board().retries) as f64,
     );
     trial.outcome.latencies(&fleet.latencies()?);
+    trial.own_memory(&fleet);
     Ok(())
 }

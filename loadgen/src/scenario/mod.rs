@@ -2,22 +2,33 @@
 
 mod bulk;
 mod claim;
+mod compact;
+mod cond_change;
 mod condfan;
 mod connect;
+mod dump_cond;
 mod fanout;
 mod nbcfg;
+mod open;
+mod parts;
+mod port_create;
 mod restart;
 mod slow;
+mod storm;
 mod sync;
 mod txn;
 mod verify;
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Failure, Result};
 use crate::fleet::{Behaviour, Board, Fleet, MonitorOf, Plan};
 use crate::fold::columns::Columns;
+use crate::fold::state::State;
+use crate::fold::{Folds, hash};
+use crate::limits;
 use crate::measure::outcome::Outcome;
 use crate::measure::process::Process;
 use crate::measure::progress::{Counter, Progress};
@@ -114,6 +125,41 @@ pub const SCENARIOS: &[Scenario] = &[
         summary: "every chassis claims its ports and reports them up",
         run: claim::run,
     },
+    Scenario {
+        name: "storm",
+        summary: "one writer changes one row as fast as it can, all clients hear of it",
+        run: storm::run,
+    },
+    Scenario {
+        name: "storm-distinct",
+        summary: "one writer changes many rows as fast as it can, all clients hear of each",
+        run: storm::run_distinct,
+    },
+    Scenario {
+        name: "port-create",
+        summary: "one port with its ACLs and address after another",
+        run: port_create::run,
+    },
+    Scenario {
+        name: "dump-cond",
+        summary: "clients ask for the rows of five datapaths of many",
+        run: dump_cond::run,
+    },
+    Scenario {
+        name: "cond-change",
+        summary: "clients with thousands of clauses add one, at once",
+        run: cond_change::run,
+    },
+    Scenario {
+        name: "compact",
+        summary: "echoes and commits while the database is compacted",
+        run: compact::run,
+    },
+    Scenario {
+        name: "open",
+        summary: "the server starts on a large file",
+        run: open::run,
+    },
 ];
 
 /// Those that a plain `loadgen` runs.
@@ -168,6 +214,7 @@ pub fn run(scenario: Scenario, target: &Target, settings: &Settings) -> Result<O
                 settings,
                 progress: &progress,
                 outcome: &mut outcome,
+                own_memory: None,
             };
             (scenario.run)(&mut trial)
         });
@@ -204,6 +251,8 @@ pub struct Trial<'a> {
     pub settings: &'a Settings,
     pub progress: &'a Progress,
     pub outcome: &'a mut Outcome,
+    /// Memory of this program before the first fleet was made.
+    own_memory: Option<u64>,
 }
 
 impl Trial<'_> {
@@ -219,7 +268,7 @@ impl Trial<'_> {
 
     /// Clients that monitor what `monitor` says.
     pub fn fleet<B: Behaviour>(
-        &self,
+        &mut self,
         clients: usize,
         monitor: MonitorOf,
         series: &'static [&'static str],
@@ -230,7 +279,7 @@ impl Trial<'_> {
 
     /// The same, for clients that come back when the server closes their connections.
     pub fn returning_fleet<B: Behaviour>(
-        &self,
+        &mut self,
         clients: usize,
         monitor: MonitorOf,
         series: &'static [&'static str],
@@ -240,14 +289,15 @@ impl Trial<'_> {
     }
 
     fn fleet_that<B: Behaviour>(
-        &self,
+        &mut self,
         reconnects: bool,
         clients: usize,
         monitor: MonitorOf,
         series: &'static [&'static str],
         behaviour: impl Fn(usize) -> B,
     ) -> Result<Fleet<B>> {
-        let threads = self.settings.threads;
+        let threads = self.settings.threads.min(clients);
+        self.own_memory = self.own_memory.or_else(|| Process::this().resident());
         let plan = Plan {
             address: self.server.address().clone(),
             columns: self.columns.clone(),
@@ -280,6 +330,41 @@ impl Trial<'_> {
         done: impl FnMut(&Board) -> bool,
     ) -> Result<()> {
         fleet.wait(what, self.settings.patience, done)
+    }
+
+    /// The rate that was asked for, divided among the threads of a fleet of all clients.
+    pub fn rate_of_shard(&self) -> Option<f64> {
+        let threads = self.settings.threads.min(self.settings.clients);
+        self.settings.rate.map(|rate| rate / threads as f64)
+    }
+
+    /// Adds what this program's memory has grown by for each client, where there are enough of them for that to mean
+    /// something. Sockets' buffers, which are the kernel's, are not in it.
+    pub fn own_memory<B: Behaviour>(&mut self, fleet: &Fleet<B>) {
+        let (before, now) = (self.own_memory, Process::this().resident());
+        if let (Some(before), Some(now), true) = (before, now, fleet.len() >= limits::MEMORY_CLIENTS_MIN) {
+            let kib = now.saturating_sub(before) as f64 / 1024.0 / fleet.len() as f64;
+            self.outcome.lower("loadgen memory a client", "KiB", kib);
+        }
+    }
+
+    /// What a client that comes now is told.
+    pub fn contents(&mut self, requests: &str) -> Result<Rc<State>> {
+        let params = format!(r#"["{}","reference",{requests}]"#, self.database());
+        let text = self.control.call_raw("monitor_cond", &params)?;
+        self.control.call("monitor_cancel", r#"["reference"]"#)?;
+        let mut folds = Folds::new(self.columns.clone());
+        let change = folds
+            .fold(&folds.empty(), hash(&text), Some(&text))?
+            .expect("the text was given");
+        Ok(change.after.clone().expect("it is the data that was monitored"))
+    }
+
+    /// Adds a figure of the server's memory now.
+    pub fn resident(&mut self, name: &str) {
+        if let Some(resident) = self.server.process().and_then(Process::resident) {
+            self.outcome.lower(name, "MB", resident as f64 / 1e6);
+        }
     }
 
     /// Processor time of the server so far.

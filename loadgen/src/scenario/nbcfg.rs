@@ -13,13 +13,15 @@ use crate::fold::state::Change;
 use crate::measure::progress::Counter;
 use crate::measure::table::median;
 use crate::scenario::Trial;
-use crate::southbound::monitor::{self, Clause, Condition, Oracle};
+use crate::scenario::parts::views::Views;
+use crate::southbound::monitor::{self, Condition};
 use crate::southbound::site::{self, Site, Size};
 
 /// Changes of `nb_cfg`.
 const ROUNDS: i64 = 3;
 /// What the controllers monitor here.
 const TABLES: &[&str] = &["SB_Global", "Chassis_Private"];
+const SELECTED_BY: &[(&str, &str)] = &[("Chassis_Private", "name")];
 
 struct Controller {
     global: u128,
@@ -37,19 +39,15 @@ impl Behaviour for Controller {
             return;
         };
         let number = state.get(self.global).map_or(0, |row| row.integer(self.column));
-        let params = format!(
-            r#"["{}",{{"op":"update","table":"Chassis_Private","where":[["_uuid","==",["uuid","{}"]]],"row":{{"nb_cfg":{number},"nb_cfg_timestamp":{number}000}}}},{{"op":"comment","comment":"ovn-controller"}}]"#,
-            self.database, self.rows[client]
-        );
+        let params = site::answer(&self.database, &self.rows[client], number);
         let intended = Instant::now();
-        let expected = r#"[{"count":1},{}]"#;
         port.request(
             client,
             Request {
                 method: "transact",
                 params: &params,
                 tag: 0,
-                expected,
+                expected: site::ANSWERED,
                 intended,
             },
         );
@@ -62,21 +60,15 @@ impl Behaviour for Controller {
 }
 
 pub(super) fn run_conditional(trial: &mut Trial<'_>) -> Result<()> {
-    run(trial, |client| Condition {
-        clauses: vec![Clause {
-            table: "Chassis_Private",
-            column: "name",
-            function: "==",
-            value: format!("\"hv-{client}\""),
-        }],
-        nothing: Vec::new(),
-        only: Some(TABLES),
+    run(trial, |client| {
+        let name = format!("\"hv-{client}\"");
+        Views::any_of(TABLES, SELECTED_BY, std::iter::once(&*name))
     })
 }
 
 pub(super) fn run_all(trial: &mut Trial<'_>) -> Result<()> {
     run(trial, |_| Condition {
-        only: Some(TABLES),
+        only: monitor::names(TABLES),
         ..Condition::default()
     })
 }
@@ -94,13 +86,14 @@ fn run(trial: &mut Trial<'_>, condition: fn(usize) -> Condition) -> Result<()> {
     let rows = Arc::new(site.chassis_private);
     let global = parse_uuid(&site.global).expect("the server said so");
     let (_, column) = trial.columns.number("SB_Global", "nb_cfg");
-    let columns = trial.columns.clone();
-    let requests = Arc::new(move |client| Some(monitor::conditional(&columns, &condition(client))));
-    let fleet = trial.fleet(clients, requests, &["answer of a chassis"], |_| Controller {
-        global,
-        column,
-        database: database.clone(),
-        rows: rows.clone(),
+    let views = Views::new(trial, TABLES, SELECTED_BY, condition);
+    let fleet = trial.fleet(clients, views.monitor(), &["answer of a chassis"], |_| {
+        Controller {
+            global,
+            column,
+            database: database.clone(),
+            rows: rows.clone(),
+        }
     })?;
     trial.connect(&fleet)?;
 
@@ -124,12 +117,5 @@ fn run(trial: &mut Trial<'_>, condition: fn(usize) -> Condition) -> Result<()> {
     trial.cpu_since(cpu, "server CPU a round", "s", 1.0, ROUNDS as f64);
     trial.outcome.latencies(&fleet.latencies()?);
 
-    let columns = trial.columns.clone();
-    trial.verify_each(&fleet, &monitor::tables(&columns, TABLES), |reference| {
-        let oracle = Oracle::new(&columns, reference, &[("Chassis_Private", "name")]);
-        let expected: Vec<u128> = (0..clients)
-            .map(|client| oracle.digest(&condition(client)))
-            .collect();
-        move |client| Some(expected[client])
-    })
+    views.verify(trial, &fleet)
 }

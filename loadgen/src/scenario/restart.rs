@@ -48,7 +48,8 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         .progress
         .phase("coming back", fleet.board(), Counter::Ready, clients as u64);
     let start = Instant::now();
-    trial.server.restart()?;
+    trial.server.stop()?;
+    trial.server.start_again()?;
     trial.progress.restarted(trial.server.process());
     trial
         .outcome

@@ -4,17 +4,13 @@
 //! end with what is in the database. A server may close a connection that does not answer its probes, and the client
 //! comes back.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::Result;
 use crate::fleet::Board;
-use crate::fold::parse_uuid;
-use crate::measure::process::Process;
 use crate::measure::progress::Counter;
 use crate::scenario::Trial;
-use crate::scenario::fanout::{Listener, Sent};
-use crate::southbound::{monitor, site};
+use crate::scenario::parts::global::Global;
 
 /// Every which client stops reading.
 const SLOW_EVERY: usize = 10;
@@ -23,37 +19,15 @@ const ROUNDS: u64 = 100;
 const PADDING_BYTES_MAX: usize = 32 << 10;
 const BYTES_TOTAL: usize = 2 << 30;
 
-const NEEDED: &[(&str, &[&str])] = &[("SB_Global", &["nb_cfg", "options"])];
-
 pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
-    trial.require(NEEDED)?;
-    let database = trial.database().to_owned();
-    let global = site::global(&mut trial.control, &database)?;
-    let (_, column) = trial.columns.number("SB_Global", "nb_cfg");
-    let uuid = parse_uuid(&global).expect("the server said so");
-    let padding_bytes = (BYTES_TOTAL / (trial.settings.clients * ROUNDS as usize)).min(PADDING_BYTES_MAX);
-    let params = Arc::new(move |number: u64| {
-        let padding = format!("{number:0width$}", width = padding_bytes);
-        format!(
-            r#"["{database}",{{"op":"update","table":"SB_Global","where":[["_uuid","==",["uuid","{global}"]]],"row":{{"nb_cfg":{number},"options":["map",[["padding","{padding}"]]]}}}}]"#
-        )
-    });
-    let sent = Arc::new(Sent::new(ROUNDS + 1));
-    let requests = monitor::everything(&trial.columns);
-    let theirs = requests.clone();
     let clients = trial.settings.clients;
+    let padding_bytes = (BYTES_TOTAL / (clients * ROUNDS as usize)).clamp(1, PADDING_BYTES_MAX);
+    let global = Global::prepare(trial, ROUNDS, padding_bytes)?;
     let fleet = trial.returning_fleet(
         clients,
-        Arc::new(move |_| Some(theirs.clone())),
+        global.monitor(),
         &["update heard by readers", "commit"],
-        |_| Listener {
-            global: uuid,
-            column,
-            sent: sent.clone(),
-            heard: Vec::new(),
-            storm: None,
-            params: params.clone(),
-        },
+        |_| global.listener(),
     )?;
     trial.connect(&fleet)?;
     // The writer is client 0; it reads.
@@ -70,25 +44,12 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         .progress
         .phase("changes", fleet.board(), Counter::Done, ROUNDS * readers);
     let (cpu, start) = (trial.cpu(), Instant::now());
-    for number in 1..=ROUNDS {
-        fleet.post(move |listener, port| {
-            if port.clients().start == 0 {
-                listener.send(port, 0, number);
-            }
-        });
-        trial.wait(&fleet, "an update", |board| {
-            Board::get(&board.done) >= number * readers
-        })?;
-    }
+    global.one_by_one(trial, &fleet, 1..=ROUNDS, readers)?;
     trial
         .outcome
         .lower("all changes heard by readers", "s", start.elapsed().as_secs_f64());
     trial.cpu_since(cpu, "server CPU a change", "ms", 1e3, ROUNDS as f64);
-    if let Some(resident) = trial.server.process().and_then(Process::resident) {
-        trial
-            .outcome
-            .lower("server memory with slow clients", "MB", resident as f64 / 1e6);
-    }
+    trial.resident("server memory with slow clients");
     trial.outcome.latencies(&fleet.latencies()?);
 
     let start = Instant::now();
@@ -97,7 +58,7 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
             port.set_reading(client, true);
         }
     });
-    trial.verify(&fleet, &requests)?;
+    trial.verify(&fleet, &global.requests)?;
     trial.outcome.lower(
         "slow clients have caught up after",
         "s",

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use crate::error::{Failure, Result};
 use crate::fleet::{Behaviour, Fleet};
 use crate::fold::state::State;
-use crate::fold::{Folds, hash};
 use crate::scenario::Trial;
 
 /// Longest time until the last update has come to everybody.
@@ -31,15 +30,9 @@ impl Trial<'_> {
         requests: &Arc<str>,
         oracle: impl FnOnce(&State) -> E,
     ) -> Result<()> {
-        let params = format!(r#"["{}","reference",{requests}]"#, self.database());
-        let text = self.control.call_raw("monitor_cond", &params)?;
-        self.control.call("monitor_cancel", r#"["reference"]"#)?;
-        let mut folds = Folds::new(self.columns.clone());
-        let change = folds
-            .fold(&folds.empty(), hash(&text), Some(&text))?
-            .expect("the text was given");
-        let reference = change.after.as_ref().expect("it is the data that was monitored");
-        let expected = oracle(reference);
+        self.own_memory(fleet);
+        let reference = self.contents(requests)?;
+        let expected = oracle(&reference);
 
         let deadline = Instant::now() + SETTLE_MAX.min(self.settings.patience);
         loop {

@@ -31,16 +31,21 @@ pub struct Control {
 impl Control {
     /// Connects and makes sure that an OVSDB server answers.
     pub fn connect(address: &Address) -> Result<Control> {
+        let mut control = Control::open(address)?;
+        control.databases()?;
+        Ok(control)
+    }
+
+    /// Connects to anything that talks JSON-RPC.
+    pub fn open(address: &Address) -> Result<Control> {
         let socket = open(address)?;
-        let mut control = Control {
+        Ok(Control {
             address: address.clone(),
             socket,
             unread: Vec::new(),
             next_id: 0,
             used: Instant::now(),
-        };
-        control.databases()?;
-        Ok(control)
+        })
     }
 
     /// The names of the server's databases.

@@ -28,7 +28,7 @@ impl Target {
     pub fn ours(arguments: &str) -> Result<Target> {
         let program = beside("ovsdb-server")?;
         let command = format!(
-            "'{}' --unixctl=none --remote=ptcp:{{port}}:127.0.0.1 --remote=punix:{{sock}} -vconsole:warn {arguments} {{db}}",
+            "'{}' --unixctl={{sock}}.ctl --remote=ptcp:{{port}}:127.0.0.1 --remote=punix:{{sock}} -vconsole:warn {arguments} {{db}}",
             program.display()
         );
         Ok(Target::Command {
@@ -93,13 +93,34 @@ impl Server {
         self.process().and_then(version::of)
     }
 
-    /// Ends and starts the server again, if it is ours to do so.
-    pub fn restart(&mut self) -> Result<()> {
+    /// Ends the server.
+    pub fn stop(&mut self) -> Result<()> {
+        self.spawned("stop")?.stop();
+        Ok(())
+    }
+
+    /// Starts the server again on the same database and address, and waits until it answers.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.spawned("start")?.start_again()
+    }
+
+    /// Runs a control command and waits for its end.
+    pub fn command(&mut self, method: &str, argument: &str) -> Result<()> {
+        self.spawned("control")?.command(method, argument)
+    }
+
+    /// The size of the database's file.
+    pub fn database_bytes(&mut self) -> Result<u64> {
+        self.spawned("look at the file of")?.database_bytes()
+    }
+
+    /// The server, if it is ours to `verb` it.
+    fn spawned(&mut self, verb: &str) -> Result<&mut Spawned> {
         match self {
-            Server::Running { .. } => Err(Failure::Usage(
-                "scenario restart needs a server that it may restart: use --spawn".to_owned(),
-            )),
-            Server::Spawned(spawned) => spawned.restart(),
+            Server::Running { address, .. } => Err(Failure::Usage(format!(
+                "this scenario must {verb} the server, which it cannot with {address}; use --spawn instead of --server"
+            ))),
+            Server::Spawned(spawned) => Ok(spawned),
         }
     }
 

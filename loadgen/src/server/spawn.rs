@@ -13,6 +13,8 @@ use crate::fleet::Address;
 use crate::measure::process::Process;
 use crate::server::{Control, database};
 
+/// Name of the database's file.
+const DATABASE: &str = "load.db";
 /// Longest time until a started server answers.
 const START_MAX: Duration = Duration::from_secs(20);
 /// Longest time that a server is given to end by itself.
@@ -38,7 +40,7 @@ impl Spawned {
             .prefix("loadgen-")
             .tempdir()
             .map_err(machine)?;
-        let db = directory.path().join("load.db");
+        let db = directory.path().join(DATABASE);
         database::create(&db, schema)?;
         let sock = directory.path().join("db.sock");
         let port = free_port().map_err(machine)?;
@@ -80,11 +82,31 @@ impl Spawned {
         Process { pid: self.child.id() }
     }
 
-    /// Ends the server and starts it again on the same database and address.
-    pub fn restart(&mut self) -> Result<()> {
-        self.stop();
+    /// Starts the server again on the same database and address, after [`Spawned::stop`].
+    pub fn start_again(&mut self) -> Result<()> {
         self.child = launch(&self.command, &self.directory)?;
         self.wait_until_serving()
+    }
+
+    /// Runs a control command: at the socket that the command line names, or else where upstream puts it.
+    pub fn command(&self, method: &str, argument: &str) -> Result<()> {
+        let named = self.command.split_whitespace().find_map(|word| {
+            let path = word.strip_prefix("--unixctl=")?;
+            Some(PathBuf::from(path.trim_matches(['\'', '"'])))
+        });
+        let default = format!("ovsdb-server.{}.ctl", self.child.id());
+        let path = named.unwrap_or_else(|| self.directory.path().join(default));
+        Control::open(&Address::Unix(path))?.call_raw(method, &format!("[\"{argument}\"]"))?;
+        Ok(())
+    }
+
+    /// The size of the database's file.
+    pub fn database_bytes(&self) -> Result<u64> {
+        let path = self.directory.path().join(DATABASE);
+        let metadata = std::fs::metadata(&path);
+        metadata
+            .map(|metadata| metadata.len())
+            .map_err(|error| Failure::Machine(format!("{}: {error}", path.display())))
     }
 
     /// What happened, if the server has ended.
@@ -133,7 +155,8 @@ impl Spawned {
         self.directory.path().join("log")
     }
 
-    fn stop(&mut self) {
+    /// Ends the server, by force if it does not end by itself.
+    pub fn stop(&mut self) {
         let pid = rustix::process::Pid::from_child(&self.child);
         let asked = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         let deadline = Instant::now() + STOP_MAX;

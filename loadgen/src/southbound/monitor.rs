@@ -1,6 +1,7 @@
 //! The monitor requests of `ovn-controller`: forty tables with the columns that it reads, all rows or those of some
 //! datapaths. Tables and columns that the schema at hand has not are left out, as the controller itself does.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -27,8 +28,8 @@ const WITHOUT_EXTERNAL_IDS: [&str; 9] = [
 /// One clause: the rows of a table whose column equals a value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Clause {
-    pub table: &'static str,
-    pub column: &'static str,
+    pub table: Cow<'static, str>,
+    pub column: Cow<'static, str>,
     /// `==` or `includes`.
     pub function: &'static str,
     /// In compact JSON.
@@ -39,10 +40,19 @@ pub struct Clause {
 #[derive(Clone, Debug, Default)]
 pub struct Condition {
     pub clauses: Vec<Clause>,
-    /// Tables of which nothing is wanted.
-    pub nothing: Vec<&'static str>,
-    /// The only tables that are monitored, if not all are.
-    pub only: Option<&'static [&'static str]>,
+    /// The only tables that are monitored; all are, if none is named.
+    pub only: Vec<Cow<'static, str>>,
+}
+
+impl Condition {
+    fn has(&self, table: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == table)
+    }
+}
+
+/// Names of tables.
+pub fn names(tables: &[&'static str]) -> Vec<Cow<'static, str>> {
+    tables.iter().map(|table| Cow::Borrowed(*table)).collect()
 }
 
 /// Requests for all rows.
@@ -51,11 +61,11 @@ pub fn everything(columns: &Columns) -> Arc<str> {
 }
 
 /// Requests for all rows of some tables.
-pub fn tables(columns: &Columns, only: &'static [&'static str]) -> Arc<str> {
+pub fn tables(columns: &Columns, only: &[&'static str]) -> Arc<str> {
     conditional(
         columns,
         &Condition {
-            only: Some(only),
+            only: names(only),
             ..Condition::default()
         },
     )
@@ -65,8 +75,7 @@ pub fn tables(columns: &Columns, only: &'static [&'static str]) -> Arc<str> {
 pub fn conditional(columns: &Columns, condition: &Condition) -> Arc<str> {
     let mut out = String::from("{");
     for table in columns.tables() {
-        let is_left_out = condition.only.is_some_and(|only| !only.contains(&&*table.name));
-        if is_left_out || UNMONITORED.contains(&&*table.name) {
+        if !condition.has(&table.name) || UNMONITORED.contains(&&*table.name) {
             continue;
         }
         if out.len() > 1 {
@@ -80,15 +89,23 @@ pub fn conditional(columns: &Columns, condition: &Condition) -> Arc<str> {
             separator = ",";
         }
         out.push(']');
-        if condition.nothing.contains(&&*table.name) {
-            out.push_str(r#","where":[false]"#);
-        } else if let Some(clauses) = clauses_of(condition, &table.name) {
+        if let Some(clauses) = clauses_of(condition, &table.name) {
             write!(out, r#","where":[{clauses}]"#).expect("a string takes everything");
         }
         out.push_str("}]");
     }
     out.push('}');
     out.into()
+}
+
+/// The conditions of a `monitor_cond_change` for some tables.
+pub fn changed(condition: &Condition, tables: &[&str]) -> String {
+    let tables: Vec<String> = tables
+        .iter()
+        .filter_map(|table| Some((table, clauses_of(condition, table)?)))
+        .map(|(table, clauses)| format!(r#""{table}":[{{"where":[{clauses}]}}]"#))
+        .collect();
+    format!("{{{}}}", tables.join(","))
 }
 
 /// The clauses of a table in JSON; `None` if all its rows are wanted.
@@ -141,23 +158,18 @@ impl Oracle {
 
     /// The digest of what a client with that condition must know.
     pub fn digest(&self, condition: &Condition) -> u128 {
-        let conditioned: HashSet<&str> = condition
-            .clauses
-            .iter()
-            .map(|clause| clause.table)
-            .chain(condition.nothing.iter().copied())
-            .collect();
+        let conditioned: HashSet<&str> = condition.clauses.iter().map(|clause| &*clause.table).collect();
         let mut digest = 0u128;
         for (table, (sum, _)) in &self.whole {
-            if !conditioned.contains(table.as_str()) {
+            if condition.has(table) && !conditioned.contains(table.as_str()) {
                 digest = digest.wrapping_add(*sum);
             }
         }
         let mut seen = HashSet::new();
         for clause in &condition.clauses {
             let key = (
-                clause.table.to_owned(),
-                clause.column.to_owned(),
+                clause.table.clone().into_owned(),
+                clause.column.clone().into_owned(),
                 clause.value.clone(),
             );
             for (uuid, row) in self.matching.get(&key).into_iter().flatten() {

@@ -175,6 +175,46 @@ pub fn port_operation(datapath: &str, name: &str, key: usize) -> String {
     )
 }
 
+/// A UUID in the notation of values.
+pub fn reference(uuid: &str) -> String {
+    format!(r#"["uuid","{uuid}"]"#)
+}
+
+/// The parameters of the transaction by which a controller claims a port.
+pub fn claim(database: &str, port: &str, chassis: &str) -> String {
+    let chassis = reference(chassis);
+    change_port(database, port, &format!(r#"{{"chassis":{chassis}}}"#))
+}
+
+/// The parameters of the transaction by which a controller reports a port up.
+pub fn report_up(database: &str, port: &str) -> String {
+    change_port(database, port, r#"{"up":true}"#)
+}
+
+/// The parameters of the transaction by which a controller answers that it has reached a number.
+pub fn answer(database: &str, chassis_private: &str, number: i64) -> String {
+    format!(
+        r#"["{database}",{{"op":"update","table":"Chassis_Private","where":[["_uuid","==",["uuid","{chassis_private}"]]],"row":{{"nb_cfg":{number},"nb_cfg_timestamp":{number}000}}}},{{"op":"comment","comment":"ovn-controller"}}]"#
+    )
+}
+
+/// What the replies to these transactions of controllers contain.
+pub const ANSWERED: &str = r#"[{"count":1},{}]"#;
+
+/// The insertion of a multicast group without ports; `datapath` is a UUID.
+pub fn multicast_group(datapath: &str, name: &str, key: u16) -> String {
+    let datapath = reference(datapath);
+    format!(
+        r#"{{"op":"insert","table":"Multicast_Group","row":{{"datapath":{datapath},"name":"{name}","tunnel_key":{key}}}}}"#
+    )
+}
+
+fn change_port(database: &str, port: &str, row: &str) -> String {
+    format!(
+        r#"["{database}",{{"op":"update","table":"Port_Binding","where":[["_uuid","==",["uuid","{port}"]]],"row":{row}}},{{"op":"comment","comment":"ovn-controller"}}]"#
+    )
+}
+
 struct Filler<'a> {
     control: &'a mut Control,
     columns: &'a Columns,

@@ -1,0 +1,149 @@
+//! `compact`: once a day, or when the file has grown, the database is compacted (`ovsdb-server/compact`), while the site
+//! works on. A server that does it on its only thread answers nobody meanwhile, and clients whose probes go
+//! unanswered leave. Ten writers with one transaction in flight each and one client that sends 500 echoes a second at
+//! their times, for a second without and then during the compaction of a file of twenty flows for each client asked
+//! for, at most 200,000.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::error::Result;
+use crate::fleet::{Behaviour, Board, Fleet, Port, Reply};
+use crate::measure::progress::Counter;
+use crate::scenario::Trial;
+use crate::scenario::open;
+use crate::scenario::parts::echoes::Echoes;
+use crate::southbound::monitor;
+use crate::southbound::site::{self, Site};
+
+const WRITERS: usize = 10;
+const ECHOES_PER_S: f64 = 500.0;
+/// Time that is measured before the compaction.
+const BEFORE: Duration = Duration::from_secs(1);
+const TABLES: &[&str] = &["Chassis_Private"];
+const SERIES: &[&str] = &[
+    "before: echo",
+    "before: commit",
+    "meanwhile: echo",
+    "meanwhile: commit",
+];
+
+/// Client 0 sends echoes, the others write.
+struct Worker {
+    database: Arc<str>,
+    rows: Arc<Vec<String>>,
+    echoes: Option<Echoes>,
+    is_working: bool,
+    series: usize,
+    sent: u64,
+}
+
+impl Worker {
+    fn begin(&mut self, port: &mut Port) {
+        self.is_working = true;
+        for client in port.clients() {
+            if client == 0 {
+                self.echoes = Some(Echoes::new(0..1, ECHOES_PER_S, Instant::now()));
+            } else {
+                self.write(port, client);
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        self.is_working = false;
+        self.echoes = None;
+    }
+
+    fn write(&mut self, port: &mut Port, client: usize) {
+        self.sent += 1;
+        let params = site::answer(&self.database, &self.rows[client - 1], self.sent as i64);
+        port.request(
+            client,
+            crate::fleet::Request {
+                method: "transact",
+                params: &params,
+                tag: 0,
+                expected: site::ANSWERED,
+                intended: Instant::now(),
+            },
+        );
+    }
+}
+
+impl Behaviour for Worker {
+    fn reply(&mut self, port: &mut Port, client: usize, reply: &Reply<'_>) {
+        port.done(1);
+        if client == 0 {
+            return port.record(self.series, reply.latency);
+        }
+        port.record(self.series + 1, reply.latency);
+        if self.is_working {
+            self.write(port, client);
+        }
+    }
+
+    fn turn(&mut self, port: &mut Port, now: Instant) -> Option<Instant> {
+        self.echoes.as_mut()?.turn(port, now)
+    }
+}
+
+pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
+    trial.require(site::NEEDED)?;
+    let clients = trial.settings.clients;
+    let mut size = open::size(clients);
+    size.nodes = size.nodes.max(WRITERS);
+    let site = Site::fill(&mut trial.control, &trial.columns, size)?;
+    let rows = Arc::new(site.chassis_private);
+    let database: Arc<str> = trial.database().into();
+    let requests = monitor::tables(&trial.columns, TABLES);
+    let theirs = requests.clone();
+    let monitor = Arc::new(move |_| Some(theirs.clone()));
+    let fleet = trial.fleet(WRITERS + 1, monitor, SERIES, |_| Worker {
+        database: database.clone(),
+        rows: rows.clone(),
+        echoes: None,
+        is_working: false,
+        series: 0,
+        sent: 0,
+    })?;
+    trial.connect(&fleet)?;
+
+    trial.progress.phase("before", fleet.board(), Counter::Done, 0);
+    fleet.post(|worker, port| worker.begin(port));
+    let start = Instant::now();
+    trial.wait(&fleet, "the time before", |_| start.elapsed() >= BEFORE)?;
+    trial.outcome.latencies(&fleet.latencies()?);
+
+    trial
+        .progress
+        .phase("compacting", fleet.board(), Counter::Done, 0);
+    fleet.ask(|worker, _| worker.series = 2)?;
+    let (cpu, start) = (trial.cpu(), Instant::now());
+    let database = trial.database().to_owned();
+    trial.server.command("ovsdb-server/compact", &database)?;
+    let took = start.elapsed().as_secs_f64();
+    // What waited during the compaction is answered only now.
+    settle(trial, &fleet)?;
+    trial.outcome.clients = fleet.len();
+    trial.outcome.lower("compaction", "s", took);
+    trial.cpu_since(cpu, "server CPU of it, the load included", "s", 1.0, 1.0);
+    trial.outcome.latencies(&fleet.latencies()?);
+    trial.verify(&fleet, &requests)
+}
+
+/// Ends the load and waits for the last answers.
+fn settle(trial: &Trial<'_>, fleet: &Fleet<Worker>) -> Result<()> {
+    fleet.ask(|worker, _| worker.end())?;
+    let unanswered = || -> usize {
+        let counts = fleet.ask(|_, port| {
+            port.clients()
+                .map(|client| port.outstanding(client))
+                .sum::<usize>()
+        });
+        counts.map_or(0, |counts| counts.iter().sum())
+    };
+    trial.wait(fleet, "the last answers", |_| unanswered() == 0)?;
+    debug_assert!(Board::get(&fleet.board().lost) == 0);
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! `cond-change`: gateway nodes of an OpenStack site have three thousand datapaths and more, and whenever a network is
+//! added each controller sends its whole condition again, every clause of it, with one more (ovn#223: 230 KB of text,
+//! at which a server can work for minutes). Up to 500 clients with 3,000 clauses each, in different orders, add a
+//! datapath at once, three times; beside them twenty others send a thousand echoes a second at their times.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::error::Result;
+use crate::fleet::{Behaviour, Board, Port, Reply, Request};
+use crate::measure::progress::Counter;
+use crate::measure::table::median;
+use crate::scenario::Trial;
+use crate::scenario::parts::echoes::{self, Echoes};
+use crate::scenario::parts::views::Views;
+use crate::southbound::monitor::{self, Condition};
+use crate::southbound::site::{self, Site, Size};
+
+const CHANGERS_MAX: usize = 500;
+const CLAUSES_MAX: usize = 3000;
+/// Clauses for each client asked for, so that a trial of few clients is a short one.
+const CLAUSES_PER_CLIENT: usize = 6;
+const CLAUSES_MIN: usize = 100;
+const ROUNDS: usize = 3;
+/// Datapaths that are added by some of the clients each.
+const ADDED: usize = 20;
+const ECHOERS: usize = 20;
+const ECHOES_PER_S: f64 = 1000.0;
+const TABLES: &[&str] = &["Port_Binding"];
+const SELECTED_BY: &[(&str, &str)] = &[("Port_Binding", "datapath")];
+const SERIES: &[&str] = &["condition changed", "echo beside"];
+
+/// The datapaths, and who has which.
+struct Gateways {
+    datapaths: Vec<String>,
+    /// Datapaths that all have.
+    common: usize,
+    changers: usize,
+}
+
+impl Gateways {
+    /// What a client monitors after so many additions.
+    fn condition(&self, client: usize, added: usize) -> Condition {
+        if client >= self.changers {
+            return Condition {
+                only: monitor::names(&["SB_Global"]),
+                ..Condition::default()
+            };
+        }
+        // The order of clauses is that of a hash table, which differs between clients.
+        let (before, after) = self.datapaths[..self.common].split_at(client % self.common);
+        let new = (0..added).map(|round| &self.datapaths[self.common + (client + round) % ADDED]);
+        let all = after.iter().chain(before).chain(new);
+        Views::any_of(TABLES, SELECTED_BY, all.map(|datapath| &**datapath))
+    }
+}
+
+struct Gateway {
+    gateways: Arc<Gateways>,
+    columns: Arc<crate::fold::columns::Columns>,
+    echoes: Option<Echoes>,
+}
+
+impl Gateway {
+    fn change(&self, port: &mut Port, client: usize, added: usize, intended: Instant) {
+        let database = &self.columns.database;
+        let condition = self.gateways.condition(client, added);
+        let wanted = monitor::changed(&condition, TABLES);
+        let params = format!(r#"[["monid","{database}"],["monid","{database}"],{wanted}]"#);
+        port.request(
+            client,
+            Request {
+                method: "monitor_cond_change",
+                params: &params,
+                tag: 0,
+                expected: r#""result":{}"#,
+                intended,
+            },
+        );
+    }
+
+    fn begin_echoes(&mut self, port: &mut Port) {
+        let echoers = self.gateways.changers.max(port.clients().start)..port.clients().end;
+        if !echoers.is_empty() {
+            let rate = ECHOES_PER_S * echoers.len() as f64 / ECHOERS as f64;
+            self.echoes = Some(Echoes::new(echoers, rate, Instant::now()));
+        }
+    }
+}
+
+impl Behaviour for Gateway {
+    fn reply(&mut self, port: &mut Port, _client: usize, reply: &Reply<'_>) {
+        if reply.tag == echoes::TAG {
+            port.record(1, reply.latency);
+        } else {
+            port.record(0, reply.latency);
+            port.done(1);
+        }
+    }
+
+    fn turn(&mut self, port: &mut Port, now: Instant) -> Option<Instant> {
+        self.echoes.as_mut()?.turn(port, now)
+    }
+}
+
+pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
+    trial.require(site::NEEDED)?;
+    let changers = trial.settings.clients.min(CHANGERS_MAX);
+    let common = (trial.settings.clients * CLAUSES_PER_CLIENT).clamp(CLAUSES_MIN, CLAUSES_MAX);
+    let size = Size {
+        nodes: common + ADDED,
+        flows_per_node: 0,
+        pods_per_node: 0,
+    };
+    let site = Site::fill(&mut trial.control, &trial.columns, size)?;
+    let datapaths: Vec<String> = site.datapaths.iter().map(|uuid| site::reference(uuid)).collect();
+    // Only what is added has rows: contents are not what is measured.
+    let ports: Vec<String> = datapaths[common..]
+        .iter()
+        .zip(common..)
+        .map(|(datapath, node)| site::port_operation(datapath, &site::pod_name(node, 0), 1))
+        .collect();
+    let database = trial.database().to_owned();
+    trial.control.transact(&database, &ports.join(","))?;
+    let gateways = Arc::new(Gateways {
+        datapaths,
+        common,
+        changers,
+    });
+    let its_gateways = gateways.clone();
+    let first = Views::new(trial, TABLES, SELECTED_BY, move |client| {
+        its_gateways.condition(client, 0)
+    });
+    let columns = trial.columns.clone();
+    let fleet = trial.fleet(changers + ECHOERS, first.monitor(), SERIES, |_| Gateway {
+        gateways: gateways.clone(),
+        columns: columns.clone(),
+        echoes: None,
+    })?;
+    trial.connect(&fleet)?;
+
+    let goal = (ROUNDS * changers) as u64;
+    trial
+        .progress
+        .phase("changes", fleet.board(), Counter::Done, goal);
+    fleet.post(|gateway, port| gateway.begin_echoes(port));
+    let cpu = trial.cpu();
+    let mut took = Vec::new();
+    for round in 1..=ROUNDS {
+        let start = Instant::now();
+        fleet.post(move |gateway, port| {
+            let now = Instant::now();
+            for client in port.clients().filter(|client| *client < changers) {
+                gateway.change(port, client, round, now);
+            }
+        });
+        let goal = (round * changers) as u64;
+        trial.wait(&fleet, "changes", |board| Board::get(&board.done) >= goal)?;
+        took.push(start.elapsed().as_secs_f64());
+    }
+    fleet.ask(|gateway, _| gateway.echoes = None)?;
+    trial.outcome.clients = fleet.len();
+    trial.outcome.higher("clauses of each", "", common as f64);
+    trial
+        .outcome
+        .lower("all have changed", "s", median(&took).unwrap_or(0.0));
+    trial.cpu_since(cpu, "server CPU a change", "ms", 1e3, goal as f64);
+    trial.outcome.latencies(&fleet.latencies()?);
+    let last = Views::new(
+        trial,
+        &["SB_Global", "Port_Binding"],
+        SELECTED_BY,
+        move |client| gateways.condition(client, ROUNDS),
+    );
+    last.verify(trial, &fleet)
+}

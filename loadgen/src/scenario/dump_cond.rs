@@ -1,0 +1,183 @@
+//! `dump-cond`: a controller with `ovn-monitor-all=false` starts on a site of up to a million logical flows, a hundred
+//! for each client asked for, and asks for the flows and ports of its five datapaths, some hundred kilobytes. A server
+//! that tries every row against every clause makes seconds of it. First one such question after the other, each answer
+//! compared with what it must be, row by row; then a thousand clients at once, whose answers must be the same bytes.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::error::{Failure, Result};
+use crate::fleet::{Behaviour, Board, Port, Reply, Request};
+use crate::fold::state::State;
+use crate::fold::{Folds, hash};
+use crate::measure::progress::Counter;
+use crate::measure::table::median;
+use crate::scenario::Trial;
+use crate::scenario::parts::views::Views;
+use crate::southbound::monitor;
+use crate::southbound::site::{self, Site, Size};
+
+const FLOWS_PER_CLIENT: usize = 100;
+const FLOWS_MAX: usize = 1_000_000;
+/// Flows and pods of a node, as northd makes them.
+const NODE_FLOWS: usize = 112;
+const NODE_PODS: usize = 10;
+/// Datapaths of a question, and different questions.
+const DATAPATHS: usize = 5;
+const QUESTIONS: usize = 100;
+/// Clients that ask at once.
+const ASKERS_MAX: usize = 1000;
+const TABLES: &[&str] = &["Port_Binding", "Logical_Flow"];
+const SELECTED_BY: &[(&str, &str)] = &[("Port_Binding", "datapath"), ("Logical_Flow", "logical_datapath")];
+/// The id of the first request after the handshake.
+const ASKER_ID: u64 = 3;
+
+/// A question and the hash of its answer, as a client must get it.
+struct Question {
+    params: String,
+    answer: u128,
+}
+
+struct Asker {
+    questions: Arc<Vec<Question>>,
+}
+
+impl Asker {
+    fn ask(&self, port: &mut Port, client: usize, intended: Instant) {
+        let params = &self.questions[client % self.questions.len()].params;
+        port.request(
+            client,
+            Request {
+                method: "monitor_cond",
+                params,
+                tag: 0,
+                expected: "",
+                intended,
+            },
+        );
+    }
+}
+
+impl Behaviour for Asker {
+    fn reply(&mut self, port: &mut Port, client: usize, reply: &Reply<'_>) {
+        if reply.hash() != self.questions[client % self.questions.len()].answer {
+            let reason = format!("client {client} got other contents than who asked the same before it");
+            return port.fail(Failure::Wrong(reason));
+        }
+        port.record(0, reply.latency);
+        port.done(1);
+    }
+}
+
+pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
+    trial.require(site::NEEDED)?;
+    let flows = (trial.settings.clients * FLOWS_PER_CLIENT).min(FLOWS_MAX);
+    let size = Size {
+        nodes: (flows / NODE_FLOWS).max(DATAPATHS),
+        flows_per_node: NODE_FLOWS,
+        pods_per_node: NODE_PODS,
+    };
+    let site = Site::fill(&mut trial.control, &trial.columns, size)?;
+    let mut took_ms = Vec::new();
+    let mut questions = Vec::new();
+    for number in 0..QUESTIONS.min(site.datapaths.len()) {
+        let (question, ms) = ask(trial, &site, number)?;
+        questions.push(question);
+        took_ms.push(ms);
+    }
+    trial.outcome.lower(
+        "first reply, one at a time",
+        "ms",
+        median(&took_ms).unwrap_or(0.0),
+    );
+
+    let askers = trial.settings.clients.min(ASKERS_MAX);
+    let questions = Arc::new(questions);
+    let fleet = trial.fleet(askers, Arc::new(|_| None), &["first reply, all at once"], |_| {
+        Asker {
+            questions: questions.clone(),
+        }
+    })?;
+    trial.connect(&fleet)?;
+    let goal = askers as u64;
+    trial.progress.phase("asking", fleet.board(), Counter::Done, goal);
+    let (bytes, cpu, start) = (Board::get(&fleet.board().bytes), trial.cpu(), Instant::now());
+    fleet.post(|asker, port| {
+        let now = Instant::now();
+        port.clients().for_each(|client| asker.ask(port, client, now));
+    });
+    trial.wait(&fleet, "first replies", |board| Board::get(&board.done) >= goal)?;
+    let took = start.elapsed().as_secs_f64();
+    let bytes = (Board::get(&fleet.board().bytes) - bytes) as f64;
+    trial.outcome.clients = askers;
+    trial.outcome.compared = askers;
+    trial.outcome.lower("all clients at once", "s", took);
+    trial.outcome.higher("contents sent", "MB/s", bytes / 1e6 / took);
+    trial.cpu_since(cpu, "server CPU a client", "ms", 1e3, goal as f64);
+    trial.outcome.latencies(&fleet.latencies()?);
+    trial.own_memory(&fleet);
+    Ok(())
+}
+
+/// Asks a question by itself, checks the answer and gives the milliseconds that it took.
+fn ask(trial: &mut Trial<'_>, site: &Site, number: usize) -> Result<(Question, f64)> {
+    let nodes = site.datapaths.len();
+    let datapaths: Vec<String> = (0..DATAPATHS)
+        .map(|at| site::reference(&site.datapaths[(number * DATAPATHS + at) % nodes]))
+        .collect();
+    let condition = Views::any_of(TABLES, SELECTED_BY, datapaths.iter().map(|datapath| &**datapath));
+    let requests = monitor::conditional(&trial.columns, &condition);
+    let params = format!(r#"["{}","dump",{requests}]"#, trial.database());
+    let start = Instant::now();
+    let text = trial.control.call_raw("monitor_cond", &params)?;
+    let took_ms = start.elapsed().as_secs_f64() * 1e3;
+    trial.control.call("monitor_cancel", r#"["dump"]"#)?;
+
+    let mut folds = Folds::new(trial.columns.clone());
+    let change = folds
+        .fold(&folds.empty(), hash(&text), Some(&text))?
+        .expect("the text was given");
+    let state = change.after.as_ref().expect("it is the data that was monitored");
+    check(trial, state, &datapaths)?;
+    let answer = hash(&with_id(text, ASKER_ID));
+    Ok((Question { params, answer }, took_ms))
+}
+
+/// An answer must hold the rows of the datapaths: as many as there are, and no others.
+fn check(trial: &Trial<'_>, state: &State, datapaths: &[String]) -> Result<()> {
+    let wanted: HashSet<&str> = datapaths.iter().map(|datapath| &**datapath).collect();
+    for ((table, column), each) in SELECTED_BY.iter().zip([NODE_PODS, NODE_FLOWS]) {
+        let (table, column) = trial.columns.number(table, column);
+        let of_table = state.iter().filter(|(_, row)| row.table == table);
+        let (wanted_rows, others): (Vec<_>, Vec<_>) =
+            of_table.partition(|(_, row)| row.one(column).is_some_and(|value| wanted.contains(value)));
+        if wanted_rows.len() != wanted.len() * each || !others.is_empty() {
+            return Err(Failure::Wrong(format!(
+                "{} rows of the wanted datapaths and {} of others instead of {} and none",
+                wanted_rows.len(),
+                others.len(),
+                wanted.len() * each
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A reply as it would be to a request with another id.
+fn with_id(text: Vec<u8>, id: u64) -> Vec<u8> {
+    let member = br#""id":"#;
+    // It stands before or after the contents, whose strings have escaped quotes.
+    let Some(at) = memchr::memmem::find(&text, member) else {
+        return text;
+    };
+    let from = at + member.len();
+    let digits = text[from..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let mut changed = text[..from].to_vec();
+    changed.extend_from_slice(id.to_string().as_bytes());
+    changed.extend_from_slice(&text[from + digits..]);
+    changed
+}

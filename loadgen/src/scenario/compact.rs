@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::Result;
-use crate::fleet::{Behaviour, Board, Fleet, Port, Reply};
+use crate::fleet::{Behaviour, Port, Reply, Request};
 use crate::measure::progress::Counter;
 use crate::scenario::Trial;
 use crate::scenario::open;
@@ -60,7 +60,7 @@ impl Worker {
         let params = site::answer(&self.database, &self.rows[client - 1], self.sent as i64);
         port.request(
             client,
-            crate::fleet::Request {
+            Request {
                 method: "transact",
                 params: &params,
                 tag: 0,
@@ -124,26 +124,11 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     trial.server.command("ovsdb-server/compact", &database)?;
     let took = start.elapsed().as_secs_f64();
     // What waited during the compaction is answered only now.
-    settle(trial, &fleet)?;
+    fleet.ask(|worker, _| worker.end())?;
+    trial.wait_for_answers(&fleet)?;
     trial.outcome.clients = fleet.len();
     trial.outcome.lower("compaction", "s", took);
     trial.cpu_since(cpu, "server CPU of it, the load included", "s", 1.0, 1.0);
     trial.outcome.latencies(&fleet.latencies()?);
     trial.verify(&fleet, &requests)
-}
-
-/// Ends the load and waits for the last answers.
-fn settle(trial: &Trial<'_>, fleet: &Fleet<Worker>) -> Result<()> {
-    fleet.ask(|worker, _| worker.end())?;
-    let unanswered = || -> usize {
-        let counts = fleet.ask(|_, port| {
-            port.clients()
-                .map(|client| port.outstanding(client))
-                .sum::<usize>()
-        });
-        counts.map_or(0, |counts| counts.iter().sum())
-    };
-    trial.wait(fleet, "the last answers", |_| unanswered() == 0)?;
-    debug_assert!(Board::get(&fleet.board().lost) == 0);
-    Ok(())
 }

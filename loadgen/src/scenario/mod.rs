@@ -2,15 +2,20 @@
 
 mod bulk;
 mod claim;
+mod cluster_density;
 mod compact;
 mod cond_change;
 mod condfan;
 mod connect;
+mod density_heavy;
+mod density_light;
 mod dump_cond;
 mod fanout;
 mod nbcfg;
+mod netpol;
 mod open;
 mod parts;
+mod played;
 mod port_create;
 mod restart;
 mod slow;
@@ -24,7 +29,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Failure, Result};
-use crate::fleet::{Behaviour, Board, Fleet, MonitorOf, Plan};
+use crate::fleet::{Behaviour, Board, Fleet, MonitorOf, Plan, Port};
 use crate::fold::columns::Columns;
 use crate::fold::state::State;
 use crate::fold::{Folds, hash};
@@ -139,6 +144,26 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "port-create",
         summary: "one port with its ACLs and address after another",
         run: port_create::run,
+    },
+    Scenario {
+        name: "density-light",
+        summary: "pods start one after the other",
+        run: density_light::run,
+    },
+    Scenario {
+        name: "density-heavy",
+        summary: "pods start and become services",
+        run: density_heavy::run,
+    },
+    Scenario {
+        name: "cluster-density",
+        summary: "namespaces with pods that build, pods that stay, and services",
+        run: cluster_density::run,
+    },
+    Scenario {
+        name: "netpol",
+        summary: "namespaces with pods and network policies",
+        run: netpol::run,
     },
     Scenario {
         name: "dump-cond",
@@ -330,6 +355,17 @@ impl Trial<'_> {
         done: impl FnMut(&Board) -> bool,
     ) -> Result<()> {
         fleet.wait(what, self.settings.patience, done)
+    }
+
+    /// Waits until no request is unanswered.
+    pub fn wait_for_answers<B: Behaviour>(&self, fleet: &Fleet<B>) -> Result<()> {
+        let unanswered = || -> Result<usize> {
+            let of_shard = |_: &mut B, port: &mut Port| -> usize {
+                port.clients().map(|client| port.outstanding(client)).sum()
+            };
+            Ok(fleet.ask(of_shard)?.iter().sum())
+        };
+        self.wait(fleet, "the last answers", |_| matches!(unanswered(), Ok(0)))
     }
 
     /// The rate that was asked for, divided among the threads of a fleet of all clients.

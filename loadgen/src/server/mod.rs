@@ -124,13 +124,15 @@ impl Server {
         }
     }
 
-    /// A better reason for a failure, if the server has ended.
+    /// A better reason for a failure, if the server has ended, or has written something about it.
     pub fn explain(&mut self, failure: Failure) -> Failure {
-        match (self, &failure) {
-            (Server::Spawned(spawned), Failure::Lost(_) | Failure::Server(_)) => {
-                spawned.ended().map_or(failure, Failure::Lost)
-            }
-            _ => failure,
+        match (self, failure) {
+            (Server::Spawned(spawned), Failure::Lost(reason) | Failure::Server(reason)) => Failure::Lost(
+                spawned
+                    .ended()
+                    .unwrap_or_else(|| format!("{reason}{}", spawned.last_words())),
+            ),
+            (_, failure) => failure,
         }
     }
 }

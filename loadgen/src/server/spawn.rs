@@ -142,13 +142,13 @@ impl Spawned {
         }
     }
 
-    /// The last line that the server wrote.
-    fn last_words(&self) -> String {
+    /// The last line that the server wrote, after a colon.
+    pub fn last_words(&self) -> String {
         let text = std::fs::read(self.log()).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         text.lines()
             .rfind(|line| !line.trim().is_empty())
-            .map_or_else(String::new, |line| format!(": {line}"))
+            .map_or_else(String::new, |line| format!(": it wrote: {line}"))
     }
 
     fn log(&self) -> PathBuf {

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
@@ -9,6 +10,7 @@ use crate::error::{Failure, Result};
 use crate::fleet::Address;
 use crate::scenario::Settings;
 use crate::server::{Target, database};
+use crate::workload::Workload;
 
 /// Puts an OVSDB server under the load of a large OVN site and checks every answer.
 ///
@@ -23,6 +25,10 @@ pub struct Options {
     /// Scenario to run; may be given several times (see --list)
     #[arg(long, value_name = "NAME")]
     pub scenario: Vec<String>,
+
+    /// Run what a file describes instead of a scenario (see loadgen/examples)
+    #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
+    pub workload: Option<PathBuf>,
 
     /// List the scenarios and end
     #[arg(long)]
@@ -143,6 +149,12 @@ impl Options {
             patience: Duration::from_secs_f64(self.patience),
             unix: self.unix,
             quiet: self.quiet,
+            workload: self
+                .workload
+                .as_deref()
+                .map(Workload::read)
+                .transpose()?
+                .map(Arc::new),
             schema: database::schema(self.schema.as_deref())?,
         })
     }

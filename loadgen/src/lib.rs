@@ -19,3 +19,4 @@ pub mod run;
 pub mod scenario;
 pub mod server;
 pub mod southbound;
+pub mod workload;

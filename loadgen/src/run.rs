@@ -22,10 +22,13 @@ pub fn run(options: &Options) -> Result<()> {
         [] => scenario::DEFAULT.to_vec(),
         names => names.iter().map(String::as_str).collect(),
     };
-    let scenarios = names
-        .into_iter()
-        .map(scenario::by_name)
-        .collect::<Result<Vec<Scenario>>>()?;
+    let scenarios = match &options.workload {
+        Some(_) => vec![scenario::WORKLOAD],
+        None => names
+            .into_iter()
+            .map(scenario::by_name)
+            .collect::<Result<Vec<Scenario>>>()?,
+    };
     let promise = |option, path: &Option<PathBuf>| {
         path.as_deref()
             .map(|path| Promised::new(option, path))

@@ -23,6 +23,7 @@ mod storm;
 mod sync;
 mod txn;
 mod verify;
+mod workload;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use crate::measure::outcome::Outcome;
 use crate::measure::process::Process;
 use crate::measure::progress::{Counter, Progress};
 use crate::server::{Control, Server, Target, database};
+use crate::workload::Workload;
 
 /// What the user may choose for all scenarios.
 #[derive(Clone, Debug)]
@@ -60,6 +62,8 @@ pub struct Settings {
     /// Whether to connect by unix sockets.
     pub unix: bool,
     pub quiet: bool,
+    /// The description of the scenario `workload`.
+    pub workload: Option<Arc<Workload>>,
     /// Text of the schema of started servers.
     pub schema: String,
 }
@@ -186,6 +190,13 @@ pub const SCENARIOS: &[Scenario] = &[
         run: open::run,
     },
 ];
+
+/// What a workload file describes; it is not among the others, since it needs the file.
+pub const WORKLOAD: Scenario = Scenario {
+    name: "workload",
+    summary: "what a file describes",
+    run: workload::run,
+};
 
 /// Those that a plain `loadgen` runs.
 pub const DEFAULT: &[&str] = &[

@@ -102,6 +102,12 @@ fn mistakes_are_told_in_one_line() {
     );
     let schema = schema.display().to_string();
     let ours = spawn(&Peer::Ours.server());
+    let workload = |name: &str, text: &str| scratch.write(name, text).display().to_string();
+    let mistaken = workload("mistaken.toml", "name = \"mistaken\"\nclients = \"many\"\n");
+    let strange = workload(
+        "strange.toml",
+        "[[clients]]\nname = \"all\"\ncount = 1\nmonitor = \"everything\"\ntables = [\"Towns\"]\n",
+    );
     for (arguments, expected) in [
         (
             &["--scenario=nonsense"][..],
@@ -129,6 +135,27 @@ fn mistakes_are_told_in_one_line() {
             &["--schema=/nowhere", "--scenario=txn"],
             "--schema /nowhere: No such file or directory",
         ),
+        (
+            &["--workload=/nowhere.toml"],
+            "--workload /nowhere.toml: No such file or directory",
+        ),
+        (
+            &["--workload", &mistaken],
+            ".toml:2: clients: invalid type: string",
+        ),
+        (
+            &["--workload", &strange, "--spawn", &ours],
+            "scenario strange needs a table Towns, which the database OVN_Southbound has not",
+        ),
+        (
+            &["--workload", &strange, "--scenario=txn"],
+            "the argument '--workload <FILE>' cannot be used with '--scenario <NAME>'",
+        ),
+        (
+            &["--scenario=compact", "--spawn", "/nowhere {db} {port}"],
+            "the server ended with exit status: 127 instead of serving",
+        ),
+        (&["--nonsense"], "unexpected argument '--nonsense'"),
         (&["--clients=0"], "invalid value '0' for '--clients <N>'"),
         (&["--rate=-1"], "a number above 0 is needed"),
     ] {
@@ -142,7 +169,51 @@ fn mistakes_are_told_in_one_line() {
 }
 
 #[test]
+fn a_workload_file_is_played() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/site.toml");
+    for server in [Peer::Ours.server(), packaged_program("ovsdb-server")] {
+        let (succeeded, table, errors) = run(&["--spawn", &spawn(&server), "--workload", example]);
+        assert!(succeeded, "{errors}");
+        assert!(table.starts_with("site (19 clients)"), "{table}");
+        assert!(table.contains("synchronisation p99"), "{table}");
+    }
+}
+
+#[test]
+fn rates_are_kept() {
+    let ours = spawn(&Peer::Ours.server());
+    for scenario in ["txn", "fanout", "condfan", "claim"] {
+        let (succeeded, table, errors) = run(&["--spawn", &ours, "--rate=50", "--scenario", scenario]);
+        assert!(succeeded, "{scenario}: {errors}");
+        assert!(table.starts_with(scenario), "{table}");
+    }
+}
+
+#[test]
+fn too_low_a_limit_of_descriptors_is_told_of() {
+    let program = env!("CARGO_BIN_EXE_loadgen");
+    let output = Command::new("sh")
+        .args([
+            "-c",
+            &format!("ulimit -n 100; exec {program} --clients=500 --scenario=connect"),
+        ])
+        .output()
+        .expect("there is a shell");
+    assert!(!output.status.success());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let expected =
+        "loadgen: 500 clients need 564 open files, but the limit is 100; raise it with: ulimit -n 564\n";
+    assert_eq!(errors, expected);
+}
+
+#[test]
 fn a_server_that_dies_is_told_of() {
+    for scenario in ["txn", "fanout"] {
+        a_server_dies_in(scenario);
+    }
+}
+
+fn a_server_dies_in(scenario: &str) {
     let scratch = Scratch::new();
     let pid = scratch.join("pid");
     let server = format!(
@@ -150,11 +221,18 @@ fn a_server_that_dies_is_told_of() {
         pid.display(),
         spawn(&Peer::Ours.server())
     );
-    let running = loadgen(&["--spawn", &server, "--scenario=txn", "--seconds=30"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let running = loadgen(&[
+        "--spawn",
+        &server,
+        "--scenario",
+        scenario,
+        "--seconds=30",
+        "--rate=2000",
+    ])
+    .stdout(Stdio::null())
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
     let pid = wait::until("the server's start", || {
         std::fs::read_to_string(&pid).ok()?.trim().parse::<i32>().ok()
     });

@@ -200,7 +200,19 @@ pub const WORKLOAD: Scenario = Scenario {
 
 /// Those that a plain `loadgen` runs.
 pub const DEFAULT: &[&str] = &[
-    "connect", "fanout", "txn", "nbcfg", "condfan", "sync", "bulk", "claim",
+    "connect",
+    "fanout",
+    "txn",
+    "nbcfg",
+    "condfan",
+    "sync",
+    "bulk",
+    "claim",
+    "storm",
+    "storm-distinct",
+    "port-create",
+    "density-light",
+    "compact",
 ];
 
 impl std::fmt::Debug for Scenario {

@@ -501,23 +501,25 @@ impl std::fmt::Debug for Sequencer {
     }
 }
 
-/// Publishes a group that has become durable and returns what each worker is to be told.
+/// Publishes a group that has become durable and returns what each worker is to be told, in the order of the group.
 ///
-/// The one place that makes commits visible: publication first, answers after it.
-pub fn publish(database: &Database, group: Group) -> Vec<Told> {
+/// The one place that makes commits visible: publication first, answers after it. The group is published when this
+/// returns, whether or not the answers are looked at.
+#[must_use = "clients wait for their answers"]
+pub fn publish(database: &Database, group: Group) -> impl Iterator<Item = Told> {
     if let Some(view) = group.view {
         database.publish(group.sets, view);
     }
-    let told = group.answers.into_iter().filter_map(|answer| {
+    let epoch = database.epoch;
+    group.answers.into_iter().filter_map(move |answer| {
         let ticket = answer.submission.ticket?;
         Some(Told::Answer {
             ticket,
-            epoch: database.epoch,
+            epoch,
             seq: answer.seq,
             body: answer.body,
         })
-    });
-    told.collect()
+    })
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod condition;
 pub mod database;
 pub mod datum;
 pub mod error;
+pub mod hash;
 pub mod ids;
 pub mod inbox;
 pub mod limits;

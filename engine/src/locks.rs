@@ -4,8 +4,8 @@
 //! owner comes out as [`Notice`]s, which must not reach a client before all commits that relied on the
 //! earlier owner are published; each notice carries those commits.
 
+use crate::hash::HashMap;
 use crate::ids::{CommitSeq, SessionId};
-use hashbrown::HashMap;
 use std::collections::VecDeque;
 
 /// All locks of the process.

@@ -3,6 +3,7 @@
 use super::clause::{Comparison, Probe, Probing};
 use super::conditions::ConditionId;
 use crate::datum::Datum;
+use crate::hash::Keyed;
 use crate::ids::ColumnIdx;
 use crate::store::Row;
 use hashbrown::HashTable;
@@ -16,7 +17,7 @@ pub(super) struct ClauseId(u32);
 /// Clauses of one table.
 #[derive(Debug, Default)]
 pub(super) struct Clauses {
-    hasher: foldhash::fast::RandomState,
+    hasher: Keyed,
     entries: Slab<ClauseEntry>,
     ids: HashTable<ClauseId>,
     /// Clauses by what a row must have to satisfy them, where that is an atom or a pair.
@@ -276,7 +277,7 @@ fn is_hashed(probe: Probe<'_>) -> bool {
     matches!(probe, Probe::Only(_) | Probe::Has(_) | Probe::Maps(..))
 }
 
-fn hash_probe(hasher: &foldhash::fast::RandomState, comparison: &Comparison) -> u64 {
+fn hash_probe(hasher: &Keyed, comparison: &Comparison) -> u64 {
     let mut state = hasher.build_hasher();
     comparison
         .probing()

@@ -16,6 +16,7 @@ use super::clauses::{ClauseEntry, ClauseId, Clauses};
 use super::shape::Outcome;
 use super::spec::PartId;
 use crate::datum::Datum;
+use crate::hash::Keyed;
 use crate::ids::ColumnIdx;
 use crate::limits::CONDITION_CLAUSES_EVALUATED_MAX;
 use crate::store::{Row, TableView};
@@ -30,7 +31,7 @@ pub(super) struct ConditionId(u32);
 /// Conditions of one table.
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
-    hasher: foldhash::fast::RandomState,
+    hasher: Keyed,
     clauses: Clauses,
     conditions: Slab<ConditionEntry>,
     condition_ids: HashTable<ConditionId>,

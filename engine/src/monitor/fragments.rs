@@ -5,13 +5,11 @@
 //! costs no formatting and no memory but the list, and a commit costs the fragments of the blocks it touched.
 
 use super::shape::Shape;
+use crate::hash::HashMap;
 use crate::limits::{FRAGMENT_BYTES_MIN, FRAGMENT_BYTES_PER_ROW, FRAGMENT_SHAPES_MAX};
 use crate::store::{RowBlock, RowBlockId};
 use bytes::Bytes;
-use hashbrown::HashMap;
 use parking_lot::Mutex;
-
-type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// Fragments of one database, shared by all workers.
 ///
@@ -27,7 +25,7 @@ pub struct Fragments {
 struct Inner {
     /// Numbers of shapes; at most `FRAGMENT_SHAPES_MAX`.
     shapes: HashMap<Shape, ShapeNumber>,
-    fragments: FastMap<(usize, ShapeNumber), Fragment>,
+    fragments: HashMap<(usize, ShapeNumber), Fragment>,
     bytes: usize,
     /// Requests since the last sweep.
     requests_count: usize,

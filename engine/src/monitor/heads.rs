@@ -5,6 +5,7 @@
 
 use super::Version;
 use crate::datum::uuid_text;
+use crate::hash::Keyed;
 use hashbrown::HashTable;
 use slab::Slab;
 use std::hash::BuildHasher;
@@ -25,7 +26,7 @@ pub(super) struct Head {
 
 #[derive(Debug, Default)]
 pub(super) struct Heads {
-    hasher: foldhash::fast::RandomState,
+    hasher: Keyed,
     heads: Slab<Head>,
     ids: HashTable<HeadId>,
 }

@@ -1,5 +1,6 @@
 //! Distinct lists of small items, each with a number.
 
+use crate::hash::Keyed;
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hash};
 use std::ops::Range;
@@ -7,7 +8,7 @@ use std::ops::Range;
 /// Numbers for lists, from 0 in order of first appearance.
 #[derive(Debug)]
 pub(super) struct Lists<K> {
-    hasher: foldhash::fast::RandomState,
+    hasher: Keyed,
     /// The lists one after another.
     items: Vec<K>,
     ranges: Vec<Range<usize>>,

@@ -46,12 +46,12 @@ mod tests;
 pub use fragments::Fragments;
 
 use crate::error::Result;
+use crate::hash::HashMap;
 use crate::ids::SessionId;
 use crate::schema::Schema;
 use crate::store::{History, View};
 use bytes::Bytes;
 use gather::Gather;
-use hashbrown::HashMap;
 use heads::{HeadId, Heads};
 use ovsdb_wire::value::Object;
 use ovsdb_wire::write;
@@ -98,7 +98,7 @@ pub struct Monitors {
     missed: Option<Missed>,
     monitors: Slab<Monitor>,
     /// The latest monitor of each session; the others are chained to it.
-    sessions: HashMap<SessionId, MonitorId, foldhash::fast::RandomState>,
+    sessions: HashMap<SessionId, MonitorId>,
     /// How many monitors do not lag.
     awake_count: usize,
     rows_written: u64,

@@ -21,11 +21,11 @@ use super::shape::Outcome;
 use super::slices::{SliceId, Slices};
 use super::spec::{PartId, ShapeId, SpecId};
 use super::{MonitorId, Monitors, Sink};
+use crate::hash::HashMap;
 use crate::ids::{SessionId, TableId};
 use crate::limits::{CATCH_UP_BY_ROW_SHARE, PENDING_KEPT_MAX};
 use crate::store::{NetChanges, Row, TableChanges};
 use bytes::Bytes;
-use hashbrown::HashMap;
 use uuid::Uuid;
 
 /// One table's part of a body.
@@ -40,7 +40,7 @@ struct Round {
     parts: Vec<PartId>,
     tables: Bodies<RunId>,
     specs: Bodies<TableBodyId>,
-    messages: HashMap<(HeadId, BodyId), Vec<Bytes>, foldhash::fast::RandomState>,
+    messages: HashMap<(HeadId, BodyId), Vec<Bytes>>,
     last_id: Uuid,
 }
 
@@ -116,12 +116,12 @@ impl Monitors {
             self.match_parts(&specs, changes, &mut round);
         }
         round.runs.join(&mut round.slices);
-        let mut tables = HashMap::<PartId, TableBodyId, foldhash::fast::RandomState>::default();
+        let mut tables = HashMap::<PartId, TableBodyId>::default();
         for part_id in std::mem::take(&mut round.parts) {
             let body = self.table_body(part_id, &mut round);
             tables.insert(part_id, body);
         }
-        let mut bodies = HashMap::<SpecId, BodyId, foldhash::fast::RandomState>::default();
+        let mut bodies = HashMap::<SpecId, BodyId>::default();
         for spec_id in specs {
             let parts = &self.specs.spec(spec_id).parts;
             let list: Vec<TableBodyId> = parts
@@ -170,7 +170,7 @@ impl Monitors {
 
     /// Hands the rows of a group to the parts of the conditions that match them.
     fn add_group(&mut self, table: &TableChanges, rows: &[u32], matches: &[Match], round: &mut Round) {
-        let mut runs = HashMap::<(ShapeId, Outcome), Option<RunId>, foldhash::fast::RandomState>::default();
+        let mut runs = HashMap::<(ShapeId, Outcome), Option<RunId>>::default();
         for found in matches {
             let outcome = found.outcome;
             // By place, because parts are written while the list is read.

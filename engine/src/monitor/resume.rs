@@ -8,10 +8,10 @@ use super::gather::Gather;
 use super::initial::TableUpdates;
 use super::shape::Outcome;
 use super::spec::SpecId;
+use crate::hash::HashMap;
 use crate::ids::{ColumnIdx, CommitSeq};
 use crate::store::{History, NetChanges, Row, View};
 use bytes::Bytes;
-use hashbrown::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ pub(super) struct Missed {
     range: (CommitSeq, CommitSeq),
     changes: Arc<NetChanges>,
     /// `<table-updates2>` by spec.
-    bodies: HashMap<SpecId, Vec<Bytes>, foldhash::fast::RandomState>,
+    bodies: HashMap<SpecId, Vec<Bytes>>,
 }
 
 impl Missed {

@@ -2,9 +2,9 @@
 
 use super::shape::Outcome;
 use super::spec::ShapeId;
+use crate::hash::HashMap;
 use crate::limits::SLICE_CHUNK_BYTES;
 use bytes::Bytes;
-use hashbrown::HashMap;
 
 /// A written row update of the round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,7 +19,7 @@ pub(super) struct Slices {
     sealed: Vec<Bytes>,
     open: Vec<u8>,
     places: Vec<Place>,
-    known: HashMap<SliceKey, Option<SliceId>, foldhash::fast::RandomState>,
+    known: HashMap<SliceKey, Option<SliceId>>,
 }
 
 #[derive(Clone, Copy, Debug)]

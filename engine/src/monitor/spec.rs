@@ -9,8 +9,9 @@ use super::conditions::{ConditionId, Conditions};
 use super::runs::RunId;
 use super::shape::Shape;
 use super::{MonitorId, publish::TableBodyId};
+use crate::hash::{HashMap, Keyed};
 use crate::ids::TableId;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
 use slab::Slab;
 use std::hash::BuildHasher;
 
@@ -58,11 +59,11 @@ pub(super) struct Spec {
 /// The shapes, conditions, parts and specs of a database.
 #[derive(Debug)]
 pub(super) struct Specs {
-    hasher: foldhash::fast::RandomState,
+    hasher: Keyed,
     shapes: Slab<ShapeEntry>,
     shape_ids: HashTable<ShapeId>,
     parts: Slab<Part>,
-    part_ids: HashMap<(TableId, ShapeId, ConditionId), PartId, foldhash::fast::RandomState>,
+    part_ids: HashMap<(TableId, ShapeId, ConditionId), PartId>,
     specs: Slab<Spec>,
     spec_ids: HashTable<SpecId>,
     /// By table.

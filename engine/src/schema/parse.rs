@@ -8,9 +8,9 @@ use super::{AtomicType, BaseType, ColumnSchema, ColumnType, Schema, TableSchema}
 use crate::datum::Datum;
 use crate::datum::parse::text_lossy;
 use crate::error::{OvsdbError, Result, Tag};
+use crate::hash::HashMap;
 use crate::ids::{ColumnIdx, TableId};
 use crate::limits;
-use hashbrown::HashMap;
 use ovsdb_wire::object::{ObjectParser, Types, is_id};
 use ovsdb_wire::value::{Object, Value};
 

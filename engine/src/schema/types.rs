@@ -1,8 +1,8 @@
 //! The schema as a value. Everything here is resolved: names to positions, defaults filled in.
 
 use crate::datum::{Atom, Datum};
+use crate::hash::HashMap;
 use crate::ids::{ColumnIdx, TableId};
-use hashbrown::HashMap;
 
 /// A database schema.
 #[derive(Clone, Debug)]

@@ -2,12 +2,12 @@
 
 use super::Machine;
 use crate::database::Database;
+use crate::hash::HashMap;
 use crate::ids::{CommitSeq, SessionId};
 use crate::limits::LAGGING_BYTES_MAX;
 use crate::monitor::{Monitors, Sink};
 use crate::store::{NetChanges, View};
 use bytes::Bytes;
-use hashbrown::HashMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ impl Local {
             seen,
             monitors,
             bases: BTreeMap::new(),
-            standing: HashMap::new(),
+            standing: HashMap::default(),
             changed_bytes: 0,
         }
     }

@@ -24,12 +24,12 @@ mod shared;
 pub use one::{Flow, SessionIds, Traits};
 pub use shared::{Catalog, Shared, Which, WorkerEvent};
 
+use crate::hash::HashMap;
 use crate::ids::{CommitSeq, RequestId, SessionId, WorkerId};
 use crate::inbox::Inbox;
 use crate::locks::Notice;
 use crate::sequencer::{Event, Told};
 use bytes::Bytes;
-use hashbrown::HashMap;
 use local::Local;
 use one::Session;
 use ovsdb_wire::write;
@@ -83,8 +83,8 @@ impl Sessions {
             shared,
             catalog: Arc::default(),
             locals: Vec::new(),
-            sessions: HashMap::new(),
-            leaving: HashMap::new(),
+            sessions: HashMap::default(),
+            leaving: HashMap::default(),
             requests_count: 0,
             held: Vec::new(),
             drained: Vec::new(),

@@ -1,9 +1,9 @@
 //! The state of one session.
 
+use crate::hash::HashMap;
 use crate::ids::{RequestId, SessionId};
 use crate::monitor::MonitorId;
 use crate::sequencer::Rights;
-use hashbrown::HashMap;
 use std::sync::Arc;
 
 /// What is known of a client when it connects.
@@ -64,7 +64,7 @@ impl Session {
             traits,
             disconnections,
             is_change_aware: false,
-            monitors: HashMap::new(),
+            monitors: HashMap::default(),
             requests: Vec::new(),
             held: 0,
             is_waiting: false,

@@ -1,8 +1,8 @@
 //! What commits changed: rows before and after.
 
 use super::row::Row;
+use crate::hash::HashMap;
 use crate::ids::{CommitSeq, RowSlot, TableId};
-use hashbrown::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -100,7 +100,7 @@ impl NetChanges {
 #[derive(Default)]
 pub(super) struct NetBuilder {
     order: Vec<(TableId, RowChange)>,
-    places: HashMap<(TableId, Uuid), usize, foldhash::fast::RandomState>,
+    places: HashMap<(TableId, Uuid), usize>,
 }
 
 impl NetBuilder {

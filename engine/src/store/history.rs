@@ -1,8 +1,8 @@
 //! The latest commits, bounded by memory, found by number or by transaction id.
 
 use super::change::ChangeSet;
+use crate::hash::HashMap;
 use crate::ids::CommitSeq;
-use hashbrown::HashMap;
 use parking_lot::RwLock;
 use std::collections::VecDeque;
 use std::sync::Arc;

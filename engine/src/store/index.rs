@@ -4,9 +4,10 @@
 //! all views at once. The one writer adds an entry when a row gains the key; when the row loses it, the
 //! entry is marked with the commit that did so and goes when no view before that commit is alive.
 
+use crate::hash::{HashMap, KeyedWell};
 use crate::ids::{CommitSeq, RowSlot};
 use crate::limits::INDEX_SHARDS;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
 use parking_lot::RwLock;
 use std::hash::{BuildHasher, Hash};
 
@@ -16,7 +17,7 @@ const LIVE: u64 = u64::MAX;
 /// Keys are stored by hash only: equality is the reader's check.
 #[derive(Debug)]
 pub struct Index {
-    hasher: foldhash::quality::RandomState,
+    hasher: KeyedWell,
     shards: [RwLock<HashTable<Bucket>>; INDEX_SHARDS],
 }
 
@@ -29,7 +30,7 @@ struct Bucket {
 #[derive(Debug)]
 enum Slots {
     One(u32, u64),
-    Many(HashMap<u32, u64, foldhash::fast::RandomState>),
+    Many(HashMap<u32, u64>),
 }
 
 impl Default for Index {

@@ -32,10 +32,10 @@ pub use table::{Over, RowBlock, RowBlockId, TableView};
 pub use view::View;
 
 use crate::datum::Atom;
+use crate::hash::{HashMap, HashSet};
 use crate::ids::{ColumnIdx, CommitSeq, RowSlot, TableId};
 use crate::limits::{HOT_INDEX_ROWS_MIN, HOT_INDEX_SCANS_MIN, VIEWS_KNOWN_MAX};
 use crate::schema::Schema;
-use hashbrown::{HashMap, HashSet};
 use moves::DeadEntries;
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -44,8 +44,6 @@ use strong::StrongRefs;
 use table::{HotIndex, TableIndexes};
 use uuid::Uuid;
 use view::ViewInner;
-
-type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// The single writer's version of a database.
 #[derive(Debug)]
@@ -74,9 +72,9 @@ pub struct Store {
 #[derive(Debug, Default)]
 struct Journal {
     touched: Vec<Touched>,
-    places: FastMap<(TableId, RowSlot), usize>,
+    places: HashMap<(TableId, RowSlot), usize>,
     /// Rows from before the transaction that it has removed.
-    removed: HashSet<(TableId, Uuid), foldhash::fast::RandomState>,
+    removed: HashSet<(TableId, Uuid)>,
     /// Length of `Store::dead` when the transaction began.
     dead_len: usize,
 }

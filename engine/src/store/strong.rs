@@ -1,9 +1,9 @@
 //! Counts of strong references: how many other rows hold each row.
 
-use super::FastMap;
 use super::row::Row;
 use super::table::Over;
 use crate::datum::Atom;
+use crate::hash::HashMap;
 use crate::ids::{ColumnIdx, TableId};
 use crate::schema::Schema;
 use uuid::Uuid;
@@ -12,11 +12,11 @@ use uuid::Uuid;
 #[derive(Debug)]
 pub(super) struct StrongRefs {
     /// By table of the referenced row; no entry is zero.
-    counts: Vec<FastMap<Uuid, u32>>,
+    counts: Vec<HashMap<Uuid, u32>>,
     /// By table of the referencing row.
     columns: Vec<Vec<StrongColumn>>,
     /// Counts before the open transaction of what it has touched.
-    before: FastMap<(TableId, Uuid), u32>,
+    before: HashMap<(TableId, Uuid), u32>,
 }
 
 /// A column with strong references: the target of its keys and the target of its values.
@@ -44,9 +44,9 @@ impl StrongRefs {
                 .collect()
         };
         StrongRefs {
-            counts: vec![FastMap::default(); schema.tables.len()],
+            counts: vec![HashMap::default(); schema.tables.len()],
             columns: schema.table_ids().map(of_table).collect(),
-            before: FastMap::default(),
+            before: HashMap::default(),
         }
     }
 
@@ -106,9 +106,9 @@ impl StrongRefs {
     /// Checks the counts against a recount of the rows that `each_row` calls its argument with.
     pub(super) fn verify(&self, each_row: impl Fn(TableId, &mut dyn FnMut(&Row))) {
         let mut recount = StrongRefs {
-            counts: vec![FastMap::default(); self.counts.len()],
+            counts: vec![HashMap::default(); self.counts.len()],
             columns: self.columns.clone(),
-            before: FastMap::default(),
+            before: HashMap::default(),
         };
         for table in (0..self.columns.len() as u16).map(TableId) {
             each_row(table, &mut |row| recount.row_changed(table, None, Some(row)));

@@ -5,7 +5,7 @@
 //! and dangles, as upstream.
 
 use crate::datum::Symbols;
-use hashbrown::HashMap;
+use crate::hash::HashMap;
 use uuid::Uuid;
 
 /// The names of one request under compilation.
@@ -23,7 +23,7 @@ struct Name {
 impl<'e> Names<'e> {
     pub(super) fn new(entropy: &'e mut dyn FnMut() -> Uuid) -> Names<'e> {
         Names {
-            known: HashMap::new(),
+            known: HashMap::default(),
             entropy,
         }
     }

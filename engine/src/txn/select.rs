@@ -6,10 +6,10 @@ use super::query;
 use crate::condition::Condition;
 use crate::datum::{Datum, print};
 use crate::error::Result;
+use crate::hash::{HashSet, Keyed};
 use crate::ids::{ColumnIdx, TableId};
 use crate::schema::{Schema, TableSchema, parse_columns};
 use crate::store::{Row, TableView};
-use hashbrown::HashSet;
 use ovsdb_wire::operation;
 use ovsdb_wire::write::{Items, Members};
 use std::cmp::Ordering;
@@ -69,7 +69,8 @@ impl Select {
             ControlFlow::Continue(())
         });
         if may_repeat {
-            let mut seen: HashSet<Vec<Datum>> = HashSet::with_capacity(rows.len());
+            let mut seen: HashSet<Vec<Datum>> =
+                HashSet::with_capacity_and_hasher(rows.len(), Keyed::default());
             rows.retain(|row| seen.insert(project(row, &self.columns)));
         }
         rows.sort_by(|a, b| compare(a, b, &self.sort));

@@ -6,10 +6,10 @@ use super::{columns, query, row};
 use crate::condition::Condition;
 use crate::datum::Datum;
 use crate::error::{OvsdbError, Result, Tag};
+use crate::hash::HashSet;
 use crate::ids::{ColumnIdx, TableId};
 use crate::schema::{Schema, TableSchema};
 use crate::store::TableView;
-use hashbrown::HashSet;
 use ovsdb_wire::operation::{self, Until};
 use std::ops::ControlFlow;
 
@@ -37,7 +37,7 @@ impl Wait {
         let columns = columns::parse_or_all(shape.columns, table)?;
         let timeout_ms = shape.timeout_ms()?;
         let until = shape.until()?;
-        let mut expected = HashSet::new();
+        let mut expected = HashSet::default();
         for value in shape
             .rows
             .as_array()
@@ -61,7 +61,7 @@ impl Wait {
 
     /// True if the rows found are, or are not, those expected, as the operation asks.
     pub(super) fn is_satisfied(&self, table: &TableView, schema: &TableSchema) -> bool {
-        let mut actual: HashSet<Vec<Datum>> = HashSet::new();
+        let mut actual: HashSet<Vec<Datum>> = HashSet::default();
         let mut are_equal = true;
         query::for_each_match(table, schema, &self.condition, &mut |_, row| {
             let row = project(row, &self.columns);

@@ -6,9 +6,11 @@ mod quickstart;
 use mimalloc::MiMalloc;
 use options::Options;
 use ovsdb::cli::{Fatal, Result, program};
+use ovsdb_engine::hash;
 use ovsdb_io::server::{self, Config, Ended};
 use ovsdb_io::{daemon, dirs, runtime, vlog};
 use std::process::ExitCode;
+use uuid::Uuid;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -20,6 +22,9 @@ fn main() -> ExitCode {
 }
 
 fn run(mut options: Options) -> Result<ExitCode> {
+    // Before the first table. A random UUID has six bits that are none; folded, every bit is random.
+    let (high, low) = Uuid::new_v4().as_u64_pair();
+    hash::set_key(high ^ low.rotate_left(32));
     vlog::init(PROGRAM);
     options.log.apply()?;
     for remote in &options.remote {

@@ -15,12 +15,12 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     for path in PATHS {
         criterion.bench_function(path.name, |bencher| {
-            let mut run = (path.prepare)(size);
+            let mut run = path.prepare(size);
             bencher.iter(&mut run);
         });
         if is_timed && ALSO_LARGE.contains(&path.name) {
             criterion.bench_function(&format!("{}-1000000", path.name), |bencher| {
-                let mut run = (path.prepare)(Size::LARGE);
+                let mut run = path.prepare(Size::LARGE);
                 bencher.iter(&mut run);
             });
         }

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use bumpalo::Bump;
 use bytes::Bytes;
 use ovsdb_engine::ids::{CommitSeq, SessionId, WorkerId};
-use ovsdb_engine::monitor::{Fragments, Monitors, Sink, Version};
-use ovsdb_engine::store::{History, NetChanges, Store, View};
+use ovsdb_engine::monitor::{Fragments, MonitorId, Monitors, Sink, Version};
+use ovsdb_engine::store::{ChangeSet, History, NetChanges, Store, View};
 use uuid::Uuid;
 
 use crate::fixture;
 use crate::path::Run;
 use crate::random::Random;
-use crate::site::{Site, Size};
+use crate::site::{AGENT_DATAPATHS, Site, Size};
 
 /// Sessions of the paths with many of them.
 const SESSIONS: usize = 1000;
+/// Commits that a session has missed which did not read for a while.
+const COMMITS_MISSED: usize = 100;
 
 /// Counts what would be sent.
 #[derive(Default)]
@@ -48,13 +50,14 @@ impl Monitored {
         }
     }
 
-    fn add(&mut self, session: usize, requests: &str) -> u64 {
+    /// Adds a monitor; returns it and the length of the first reply.
+    fn add(&mut self, session: usize, requests: &str) -> (MonitorId, u64) {
         let arena = Bump::new();
         let requests = fixture::json(requests, &arena);
-        let (_, result) = self
+        let (monitor, result) = self
             .monitors
             .add(
-                SessionId::new(WorkerId(0), session as u64),
+                session_id(session),
                 Version::V3,
                 br#"["monid","Site"]"#,
                 requests.as_object().expect("monitor requests are an object"),
@@ -63,16 +66,19 @@ impl Monitored {
                 &self.history,
             )
             .expect("the requests are good");
-        result.iter().map(|segment| segment.len() as u64).sum()
+        (monitor, result.iter().map(|segment| segment.len() as u64).sum())
     }
 }
 
+fn session_id(session: usize) -> SessionId {
+    SessionId::new(WorkerId(0), session as u64)
+}
+
 /// The changes of one transaction.
-fn changes(store: &mut Store, ops: &str) -> NetChanges {
-    let mut random = Random::new(13);
-    let program = fixture::compile(store.schema(), ops, &mut random);
-    let (commit, _) = fixture::execute(store, &program, &mut random);
-    NetChanges::merge(&[Arc::new(commit.changes)])
+fn changes(store: &mut Store, ops: &str, random: &mut Random) -> Arc<ChangeSet> {
+    let program = fixture::compile(store.schema(), ops, random);
+    let (commit, _) = fixture::execute(store, &program, random);
+    Arc::new(commit.changes)
 }
 
 /// A thousand sessions monitor everything; a port is claimed.
@@ -93,12 +99,72 @@ fn fan_out(site: &Site, requests: impl Fn(usize) -> String) -> Run {
     for session in 0..SESSIONS {
         monitored.add(session, &requests(session));
     }
-    let changes = changes(&mut store, &site.claim_ops(0, false));
+    let claim = changes(&mut store, &site.claim_ops(0, false), &mut Random::new(13));
+    let changes = NetChanges::merge(&[claim]);
     let last_id = store.txn_id();
     let mut counter = Counter::default();
     Box::new(move || {
         monitored.monitors.publish(&changes, last_id, &mut counter);
         assert!(counter.messages > 0, "somebody hears of it");
+        counter.bytes
+    })
+}
+
+/// A thousand sessions that monitor everything and have missed a hundred reports, two of each of fifty agents, hear
+/// of them in one update.
+pub(crate) fn catch_up(size: Size) -> Run {
+    let site = Site::new(size);
+    let mut store = fixture::store(&site);
+    let mut monitored = Monitored::new(&mut store);
+    let sessions: Vec<SessionId> = (0..SESSIONS).map(session_id).collect();
+    for (at, session) in sessions.iter().enumerate() {
+        monitored.add(at, &site.monitor_all());
+        monitored.monitors.set_lagging(*session, true);
+    }
+    let mut random = Random::new(15);
+    let agents = site.states.len().min(COMMITS_MISSED / 2);
+    let missed: Vec<Arc<ChangeSet>> = (0..COMMITS_MISSED)
+        .map(|at| {
+            changes(
+                &mut store,
+                &site.report_ops(at % agents, at as u64 + 1),
+                &mut random,
+            )
+        })
+        .collect();
+    let last_id = store.txn_id();
+    let mut counter = Counter::default();
+    Box::new(move || {
+        let changes = NetChanges::merge(&missed);
+        monitored
+            .monitors
+            .catch_up(&sessions, &changes, last_id, &mut counter);
+        assert!(counter.messages > 0, "somebody hears of it");
+        counter.bytes
+    })
+}
+
+/// Beside a thousand agents, one agent's conditions get one datapath more or less, by `monitor_cond_change`: one
+/// more of its clauses each for ports and flows, and the rows that come or go with it.
+pub(crate) fn change(size: Size) -> Run {
+    let site = Site::new(size);
+    let mut monitored = Monitored::new(&mut fixture::store(&site));
+    for session in 1..SESSIONS {
+        monitored.add(session, &site.monitor_local(session));
+    }
+    let (monitor, _) = monitored.add(0, &site.monitor_local(0));
+    let fewer = site.change_local(0, AGENT_DATAPATHS);
+    let more = site.change_local(0, AGENT_DATAPATHS + 1);
+    let (mut counter, mut arena, mut at) = (Counter::default(), Bump::new(), 0);
+    Box::new(move || {
+        arena.reset();
+        at += 1;
+        let requests = fixture::json(if at % 2 == 1 { &more } else { &fewer }, &arena);
+        let requests = requests.as_object().expect("new conditions are an object");
+        monitored
+            .monitors
+            .change(monitor, b"0", requests, &monitored.view, &mut counter)
+            .expect("the conditions are good");
         counter.bytes
     })
 }
@@ -114,7 +180,7 @@ pub(crate) fn dump_first(size: Size) -> Run {
             history: History::new(CommitSeq(0), Uuid::nil(), 0),
             view: view.clone(),
         };
-        monitored.add(0, &site.monitor_all())
+        monitored.add(0, &site.monitor_all()).1
     })
 }
 
@@ -125,8 +191,8 @@ pub(crate) fn dump_shared(size: Size) -> Run {
     monitored.add(0, &site.monitor_all());
     let requests = site.monitor_all();
     Box::new(move || {
-        let bytes = monitored.add(1, &requests);
-        monitored.monitors.drop_session(SessionId::new(WorkerId(0), 1));
+        let (_, bytes) = monitored.add(1, &requests);
+        monitored.monitors.drop_session(session_id(1));
         bytes
     })
 }

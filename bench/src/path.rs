@@ -1,20 +1,36 @@
 //! The list of all hot paths.
 
+use ovsdb_engine::hash;
+
 use crate::site::Size;
 use crate::{engine_paths, monitor_paths, server_paths, wire_paths};
 
 /// Does the work once. The result is for nobody but the compiler, who must not leave the work out.
 pub type Run = Box<dyn FnMut() -> u64>;
 
+/// Decides where things are in hash tables, and so how often these are probed and when they grow.
+const HASH_KEY: u64 = 1;
+
 /// Something the server does often, or in large pieces.
 #[derive(Clone, Copy, Debug)]
 pub struct Path {
     /// Unique: `AREA/WHAT`.
     pub name: &'static str,
-    /// Makes the fixture; the same size makes the same one.
-    pub prepare: fn(Size) -> Run,
+    make: fn(Size) -> Run,
     /// How often it is run to be counted: as often as makes some ten million instructions.
     pub runs: u32,
+}
+
+impl Path {
+    /// Makes the fixture: the same steps with the same size, in every process.
+    ///
+    /// # Panics
+    ///
+    /// If the process has made hash tables under another key than that of the paths.
+    pub fn prepare(&self, size: Size) -> Run {
+        hash::set_key(HASH_KEY);
+        (self.make)(size)
+    }
 }
 
 /// Every path, in the order of a message's life.
@@ -40,6 +56,8 @@ pub const PATHS: &[Path] = &[
     path("record/snapshot", engine_paths::snapshot, 1),
     path("monitor/equal", monitor_paths::equal, 20),
     path("monitor/conditional", monitor_paths::conditional, 20),
+    path("monitor/catch-up", monitor_paths::catch_up, 20),
+    path("monitor/change", monitor_paths::change, 100),
     path("dump/first", monitor_paths::dump_first, 1),
     path("dump/shared", monitor_paths::dump_shared, 20),
     path("server/echo", server_paths::echo, 1000),
@@ -50,6 +68,6 @@ pub const PATHS: &[Path] = &[
     path("server/fanout-1000", server_paths::fanout_1000, 20),
 ];
 
-const fn path(name: &'static str, prepare: fn(Size) -> Run, runs: u32) -> Path {
-    Path { name, prepare, runs }
+const fn path(name: &'static str, make: fn(Size) -> Run, runs: u32) -> Path {
+    Path { name, make, runs }
 }

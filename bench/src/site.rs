@@ -4,8 +4,6 @@
 //! some 340 bytes of JSON, a port 310; an agent's reports are one row of a few numbers, a new port is one port,
 //! five flows and two rewritten groups.
 
-use std::fmt::Write as _;
-
 use uuid::Uuid;
 
 use crate::random::Random;
@@ -50,6 +48,8 @@ pub const SCHEMA: &str = r#"{"name":"Site","version":"1.0.0","tables":{
   "tags":{"type":{"key":"string","value":"string","min":0,"max":"unlimited"}},
   "external_ids":{"type":{"key":"string","value":"string","min":0,"max":"unlimited"}}}}}}"#;
 
+/// Datapaths that an agent looks at.
+pub const AGENT_DATAPATHS: usize = 10;
 /// Ports of each datapath.
 const PORTS_PER_DATAPATH: usize = 10;
 /// Rows that one transaction of [`Site::load`] inserts.
@@ -278,21 +278,30 @@ impl Site {
 
     /// Monitor requests of an agent that looks at the datapaths of ten nodes from its own on.
     pub fn monitor_local(&self, node: usize) -> String {
-        let clauses = |column: &str| {
-            let mut clauses = String::new();
-            for step in 0..10.min(self.datapaths.len()) {
-                let datapath = self.datapaths[(node + step) % self.datapaths.len()];
-                write!(clauses, r#"["{column}","==",["uuid","{datapath}"]],"#)
-                    .expect("a string takes everything");
-            }
-            clauses.pop();
-            clauses
-        };
-        let datapath = clauses("datapath");
+        let datapath = self.datapath_clauses(node, AGENT_DATAPATHS);
         format!(
             r#"{{"Node_State":[{{"columns":["name","nb_cfg"],"where":[["name","==","node-{node}"]]}}],"Port":[{{"columns":["logical_port","type","datapath","tunnel_key","node","mac","up","options"],"where":[["type","==","patch"],["node","==",["uuid","{}"]],{datapath}]}}],"Flow":[{{"columns":["datapath","pipeline","table_id","priority","match","actions"],"where":[{datapath}]}}]}}"#,
             self.nodes[node % self.nodes.len()]
         )
+    }
+
+    /// The requests of `monitor_cond_change` that let that agent look at so many datapaths.
+    pub fn change_local(&self, node: usize, datapaths: usize) -> String {
+        let datapath = self.datapath_clauses(node, datapaths);
+        format!(
+            r#"{{"Port":[{{"where":[["type","==","patch"],["node","==",["uuid","{}"]],{datapath}]}}],"Flow":[{{"where":[{datapath}]}}]}}"#,
+            self.nodes[node % self.nodes.len()]
+        )
+    }
+
+    fn datapath_clauses(&self, node: usize, datapaths: usize) -> String {
+        let clauses: Vec<String> = (0..datapaths.min(self.datapaths.len()))
+            .map(|step| {
+                let datapath = self.datapaths[(node + step) % self.datapaths.len()];
+                format!(r#"["datapath","==",["uuid","{datapath}"]]"#)
+            })
+            .collect();
+        clauses.join(",")
     }
 }
 

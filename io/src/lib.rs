@@ -7,6 +7,7 @@ pub mod dirs;
 pub mod errors;
 pub mod limits;
 pub mod net;
+pub mod pages;
 mod readiness;
 mod remotes;
 pub mod runtime;

@@ -8,7 +8,7 @@ use options::Options;
 use ovsdb::cli::{Fatal, Result, program};
 use ovsdb_engine::hash;
 use ovsdb_io::server::{self, Config, Ended};
-use ovsdb_io::{daemon, dirs, runtime, vlog};
+use ovsdb_io::{daemon, dirs, pages, runtime, vlog};
 use std::process::ExitCode;
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 const PROGRAM: &str = "ovsdb-server";
 
 fn main() -> ExitCode {
+    pages::use_small();
     program::run(PROGRAM, run)
 }
 

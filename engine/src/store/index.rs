@@ -27,11 +27,14 @@ struct Bucket {
     slots: Slots,
 }
 
+/// Most keys have one row, and there is a bucket for each row and index, so the others are boxed.
 #[derive(Debug)]
 enum Slots {
     One(u32, u64),
-    Many(HashMap<u32, u64>),
+    Many(Box<HashMap<u32, u64>>),
 }
+
+const _: () = assert!(size_of::<Bucket>() == 24);
 
 impl Default for Index {
     fn default() -> Index {
@@ -113,7 +116,8 @@ impl Slots {
         match self {
             Slots::One(one, mark) if *one == slot => *mark = dead_since,
             Slots::One(one, mark) => {
-                *self = Slots::Many([(*one, *mark), (slot, dead_since)].into_iter().collect());
+                let both = [(*one, *mark), (slot, dead_since)];
+                *self = Slots::Many(Box::new(both.into_iter().collect()));
             }
             Slots::Many(slots) => {
                 slots.insert(slot, dead_since);

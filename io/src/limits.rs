@@ -93,3 +93,22 @@ pub const ARENA_KEEP_BYTES: usize = 1 << 20;
 /// Milliseconds that a record may stay unsynced under `--durability=relaxed`. One sync in two seconds costs nothing
 /// that can be measured, and what a power cut can take stays small.
 pub const LAZY_SYNC_MS: u64 = 2000;
+
+/// Bytes of a database file below which it is read by one thread: starting others would take longer.
+pub const PARALLEL_FILE_BYTES_MIN: u64 = 1 << 20;
+
+/// Bytes from which the snapshot at the beginning of a file is cut into pieces while it is read, so that it is never
+/// in memory as a whole.
+pub const SNAPSHOT_CUT_BYTES_MIN: u64 = 1 << 20;
+
+/// Bytes of such a piece, and of records parsed together: some hundred rows, little enough that the parser's buffers
+/// stay in the processor's cache and are kept from piece to piece.
+pub const SNAPSHOT_PIECE_BYTES: usize = 128 << 10;
+
+/// Pieces that may wait for each of the threads that parse a file. Enough that nobody waits for the next one, few enough
+/// that they do not count beside the rows.
+pub const PIECES_WAITING_MAX: usize = 4;
+
+/// Threads that parse a file, at most. One reads and one inserts beside them, which takes about as long as a quarter
+/// of the parsing.
+pub const PARSING_THREADS_MAX: usize = 4;

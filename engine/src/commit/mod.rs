@@ -6,6 +6,8 @@
 //! `ovsdb_txn_precommit`).
 
 pub mod convert;
+mod decode;
+mod load;
 pub mod record;
 pub mod replay;
 pub mod snapshot;
@@ -20,6 +22,8 @@ mod versions;
 mod weak_refs;
 
 pub use convert::convert;
+pub use decode::{Decoded, NewRows};
+pub use load::Load;
 pub use record::Record;
 pub use replay::Replay;
 pub use snapshot::Snapshot;

@@ -26,7 +26,9 @@ pub use atom::{Atom, Real};
 pub use convert::convert;
 pub use diff::{apply_diff, diff};
 pub use elements::{Element, Elements, Iter, Slices};
-pub use parse::{Shape, Symbols, parse, parse_atom, parse_relaxed, parse_shape, parse_unconstrained};
+pub use parse::{
+    Shape, Symbols, check_len, parse, parse_atom, parse_relaxed, parse_shape, parse_unconstrained,
+};
 pub use str::Str;
 
 use crate::schema::ColumnType;

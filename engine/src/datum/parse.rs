@@ -4,7 +4,7 @@
 //! element in the order given (type, then constraints), duplicates last. Input that is sorted already, as
 //! ours and upstream's output is, is not sorted again.
 
-use super::{Atom, Datum, Real, Str, constraint, uuid_text};
+use super::{Atom, Datum, Real, Str, constraint, print, uuid_text};
 use crate::error::{OvsdbError, Result, Tag};
 use crate::schema::{AtomicType, BaseType, ColumnType};
 use ovsdb_wire::object::is_id;
@@ -60,6 +60,21 @@ pub fn parse(value: &Value<'_>, ty: &ColumnType, symbols: Option<&mut dyn Symbol
 /// Parses with the column's atoms but any number of elements: differences in the log.
 pub fn parse_relaxed(value: &Value<'_>, ty: &ColumnType) -> Result<Datum> {
     parse_shape(value, Shape::from(ty).of_any_size(), None)
+}
+
+/// Checks the number of elements of a value parsed by [`parse_relaxed`].
+pub fn check_len(datum: &Datum, ty: &ColumnType) -> Result<()> {
+    let len = datum.len();
+    // A single element stands for itself, whatever the type says, as in `parse`.
+    if matches!(datum, Datum::One(_)) || (ty.n_min as usize <= len && len <= ty.n_max as usize) {
+        return Ok(());
+    }
+    let class = if datum.is_map() { "map" } else { "set" };
+    let mut error = OvsdbError::new(Tag::SyntaxError, wrong_len(class, Shape::from(ty), len));
+    let mut text = Vec::new();
+    print::write(datum, &mut text);
+    error.syntax = Some(String::from_utf8_lossy(&text).into_owned());
+    Err(error)
 }
 
 /// Parses with nothing of the column's type but its atomic types.
@@ -180,17 +195,21 @@ fn members<'a>(value: &Value<'a>, class: &str, shape: Shape<'_>) -> Result<&'a [
             ));
         }
     };
-    let Shape { n_min, n_max, .. } = shape;
     let n = items.len();
-    if n_min as usize <= n && n <= n_max as usize {
+    if shape.n_min as usize <= n && n <= shape.n_max as usize {
         return Ok(items);
     }
-    let details = if (n_min, n_max) == (1, 1) {
+    Err(OvsdbError::syntax(value, wrong_len(class, shape, n)))
+}
+
+/// The words for a set or map that has `n` elements.
+fn wrong_len(class: &str, shape: Shape<'_>, n: usize) -> String {
+    let Shape { n_min, n_max, .. } = shape;
+    if (n_min, n_max) == (1, 1) {
         format!("{class} must have exactly one member but {n} are present")
     } else {
         format!("{class} must have {n_min} to {n_max} members but {n} are present")
-    };
-    Err(OvsdbError::syntax(value, details))
+    }
 }
 
 /// Sorts unless sorted already; false if two keys are equal.

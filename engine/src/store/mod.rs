@@ -179,6 +179,36 @@ impl Store {
         slot
     }
 
+    /// Adds a row outside of a transaction, to a store that nobody else has seen yet; see
+    /// [`commit::Load`](crate::commit::Load). Its `_uuid` must be new to the table.
+    pub(crate) fn load(&mut self, table: TableId, row: Row) {
+        debug_assert!(self.txn.is_none() && self.seq == CommitSeq(0));
+        let slot = self.take_slot(table);
+        self.apply(table, slot, Some(row), self.seq.next());
+    }
+
+    /// Makes what was loaded the first commit.
+    pub(crate) fn finish_load(&mut self, txn_id: Uuid) {
+        self.strong.settle();
+        self.seq = self.seq.next();
+        self.txn_id = txn_id;
+    }
+
+    /// True if every row that is strongly referenced exists.
+    pub(crate) fn has_targets_of_strong_refs(&self) -> bool {
+        self.strong
+            .referenced()
+            .all(|(table, uuid)| self.table(table).get(uuid).is_some())
+    }
+
+    /// True if a column of the table holds weak references.
+    pub(crate) fn has_weak_refs(&self, table: TableId) -> bool {
+        self.weak_columns
+            .iter()
+            .flatten()
+            .any(|(holder, _, _)| *holder == table)
+    }
+
     /// Puts a new version of the row at `slot`.
     pub fn replace(&mut self, table: TableId, slot: RowSlot, row: Row) {
         debug_assert_eq!(self.table(table).at(slot).map(Row::uuid), Some(row.uuid()));

@@ -59,6 +59,12 @@ impl StrongRefs {
         self.counts[table.at()].get(&uuid).copied().unwrap_or(0)
     }
 
+    /// Every row that is referenced.
+    pub(super) fn referenced(&self) -> impl Iterator<Item = (TableId, Uuid)> {
+        let tables = (0..).map(TableId).zip(&self.counts);
+        tables.flat_map(|(table, counts)| counts.keys().map(move |uuid| (table, *uuid)))
+    }
+
     /// Rows whose count has changed since the last [`StrongRefs::settle`], with the count then; ascending.
     pub(super) fn changes(&self) -> Vec<(TableId, Uuid, u32)> {
         let mut changes: Vec<_> = self

@@ -10,7 +10,9 @@ mod clock;
 mod compaction;
 mod log_role;
 mod open;
+mod replay;
 mod role;
+mod rows;
 mod sequencer_role;
 
 pub(crate) use clock::monotonic_ms;

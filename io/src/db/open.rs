@@ -1,7 +1,7 @@
 //! Opens a database file and replays it into a store.
 
+use super::replay::replay;
 use bumpalo::Bump;
-use ovsdb_engine::commit::Replay;
 use ovsdb_engine::schema::{self, Schema};
 use ovsdb_engine::store::Store;
 use ovsdb_engine::txn::next_txn_id;
@@ -30,36 +30,9 @@ pub(crate) fn open(path: &Path, epoch: u64) -> Result<Opened, String> {
     Ok(Opened { store, writer })
 }
 
-fn replay(reader: &mut Reader, epoch: u64) -> Result<Store, Error> {
-    let mut arena = Bump::new();
-    let (schema, origin) = read_schema(reader, &arena)?;
-    let mut store = Store::new(Arc::new(schema), epoch, origin);
-    let mut replay = Replay {
-        version: &mut Uuid::new_v4,
-        converting: false,
-    };
-    while let Some(record) = reader.read()? {
-        arena.reset();
-        let value = match parse_record(reader, &record, &arena) {
-            Ok(value) => value,
-            Err(why) => {
-                reader.unread(why)?;
-                continue;
-            }
-        };
-        if let Err(error) = replay.apply(&mut store, &value, &record.sha1.0) {
-            reader.unread(Error::new(Kind::Unspecific, error.to_string()))?;
-            continue;
-        }
-        store.maintain();
-    }
-    let last = store.txn_id();
-    store.set_origin(last);
-    Ok(store)
-}
-
 /// Record 0 is the schema; its hash begins the chain of transaction ids.
-fn read_schema(reader: &mut Reader, arena: &Bump) -> Result<(Schema, Uuid), Error> {
+pub(super) fn read_schema(reader: &mut Reader) -> Result<(Schema, Uuid), Error> {
+    let arena = Bump::new();
     let name = reader.name().to_owned();
     let Some(record) = reader.read()? else {
         return Err(Error::new(
@@ -67,7 +40,7 @@ fn read_schema(reader: &mut Reader, arena: &Bump) -> Result<(Schema, Uuid), Erro
             format!("{name}: database file contains no schema"),
         ));
     };
-    let value = parse_record(reader, &record, arena)?;
+    let value = parse_record(reader, &record, &arena)?;
     let schema = schema::parse(&value).map_err(|error| {
         Error::new(
             Kind::Syntax,

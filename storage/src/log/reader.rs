@@ -9,7 +9,7 @@ use super::{Growth, Place, Tail, Writer};
 use crate::disk::{self, Disk, DiskFile, Lock, Open};
 use crate::error::{Error, Kind, Result};
 use crate::limits::HEADER_BYTES_MAX;
-use crate::record::{Found, Front, Header, Magic, Record, Scanner};
+use crate::record::{Digest, Found, Front, Header, Magic, Record, Scanner, Streaming};
 
 /// What a file is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,14 +110,7 @@ impl Reader {
         };
         match self.scanner.record(at) {
             Ok(Found::Record(record)) => {
-                self.state = State::Reading(record.end());
-                self.last = Some(at);
-                self.records += 1;
-                match self.records {
-                    1 => self.first = record.front,
-                    2 => self.base = record.end(),
-                    _ => {}
-                }
+                self.advance(at, record.end(), record.front);
                 Ok(Some(record))
             }
             Ok(Found::End) => {
@@ -127,6 +120,29 @@ impl Reader {
             Ok(Found::Bad(why)) => self.stop(Fault::Bad, at, why).map(|()| None),
             Err(error) => Err(self.refuse(error)),
         }
+    }
+
+    /// Reads the next record like [`Reader::read`], but hands its body out in pieces to `each` while it is
+    /// read, and gives its hash. `None`: it has less than `bytes_min` bytes, or turned out not to be good
+    /// after all its pieces were handed out; it is still the next one then, and `read` says what is wrong.
+    pub fn read_in_pieces(&mut self, bytes_min: u64, each: &mut dyn FnMut(&[u8])) -> Result<Option<Digest>> {
+        let State::Reading(at) = self.state else {
+            return Ok(None);
+        };
+        match self.scanner.stream(at, bytes_min, each)? {
+            Streaming::Good { end, sha1, front } => {
+                self.advance(at, end, front);
+                Ok(Some(sha1))
+            }
+            Streaming::Unsuited | Streaming::Bad => Ok(None),
+        }
+    }
+
+    /// Goes back to the first record, as if nothing had been read.
+    pub fn rewind(&mut self) {
+        self.state = State::Reading(0);
+        (self.last, self.records, self.base) = (None, 0, 0);
+        self.first = Front::Durable;
     }
 
     /// Takes back the record read last, which is good but of no use: it cannot be parsed or applied, for
@@ -157,6 +173,23 @@ impl Reader {
             Kind::Syntax,
             format!("{name}: {length} bytes starting at offset {at} {what}"),
         )
+    }
+
+    /// A good record from `at` to `end` has been read.
+    fn advance(&mut self, at: u64, end: u64, front: Front) {
+        self.state = State::Reading(end);
+        self.last = Some(at);
+        self.records += 1;
+        match self.records {
+            1 => self.first = front,
+            2 => self.base = end,
+            _ => {}
+        }
+    }
+
+    /// Bytes of the file when it was opened.
+    pub fn file_bytes(&self) -> u64 {
+        self.scanner.len()
     }
 
     /// The torn end that `read` stopped at.

@@ -13,7 +13,7 @@ pub use encode::{Encoder, Entry};
 pub(crate) use header::RESERVED_HEADER_BYTES;
 pub use header::{Front, Header, Magic};
 pub use scan::Record;
-pub(crate) use scan::{Found, Intact, Scanner};
+pub(crate) use scan::{Found, Intact, Scanner, Streaming};
 
 use std::fmt;
 

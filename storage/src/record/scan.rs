@@ -44,6 +44,17 @@ pub(crate) enum Found {
     Bad(Error),
 }
 
+/// What became of a record that was to be handed out in pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Streaming {
+    /// It is too short for that, or no record at all; nothing was handed out.
+    Unsuited,
+    /// All of it was handed out, and it is good.
+    Good { end: u64, sha1: Digest, front: Front },
+    /// What was handed out is not what its header promises.
+    Bad,
+}
+
 /// How much is intact behind damage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Intact {
@@ -167,6 +178,45 @@ impl Scanner {
         }))
     }
 
+    /// Hands out the body of the record at `offset` piece by piece before its hash is known, if it has at
+    /// least `bytes_min` bytes and the file has them all.
+    pub(crate) fn stream(
+        &mut self,
+        offset: u64,
+        bytes_min: u64,
+        each: &mut dyn FnMut(&[u8]),
+    ) -> Result<Streaming> {
+        self.try_stream(offset, bytes_min, each)
+            .map_err(|error| self.read_failed(&error))
+    }
+
+    fn try_stream(
+        &mut self,
+        offset: u64,
+        bytes_min: u64,
+        each: &mut dyn FnMut(&[u8]),
+    ) -> io::Result<Streaming> {
+        let magic = self.magic;
+        let line = self.line(offset)?;
+        let Some(header) = Header::parse(line).filter(|header| header.magic == Some(magic)) else {
+            return Ok(Streaming::Unsuited);
+        };
+        let body_offset = offset + line.len() as u64;
+        if header.length < bytes_min || header.length > self.len() - body_offset {
+            return Ok(Streaming::Unsuited);
+        }
+        let sha1 = self.hash(body_offset, header.length, each)?;
+        Ok(if sha1 == Some(header.sha1) {
+            Streaming::Good {
+                end: body_offset + header.length,
+                sha1: header.sha1,
+                front: header.front,
+            }
+        } else {
+            Streaming::Bad
+        })
+    }
+
     /// Looks for good records anywhere behind `from`, also where no record should begin: what was
     /// damaged may be the very length that said where the next one does.
     pub(crate) fn intact_after(&mut self, from: u64) -> Result<Intact> {
@@ -216,7 +266,7 @@ impl Scanner {
         if header.length > *budget {
             return Ok(Good::Unknown);
         }
-        if self.hash(body_offset, header.length)? == Some(header.sha1) {
+        if self.hash(body_offset, header.length, &mut |_| {})? == Some(header.sha1) {
             return Ok(Good::Until(body_offset + header.length, header.front));
         }
         // Coming back to this place reads a window again.
@@ -229,8 +279,9 @@ impl Scanner {
         Ok(first_line(self.window.get(offset, HEADER_BYTES_MAX)?))
     }
 
-    /// The hash of `length` bytes at `offset`, in window-sized steps; `None` where the file is shorter.
-    fn hash(&mut self, offset: u64, length: u64) -> io::Result<Option<Digest>> {
+    /// The hash of `length` bytes at `offset`, in window-sized steps, each of which is shown to `each`; `None`
+    /// where the file is shorter.
+    fn hash(&mut self, offset: u64, length: u64, each: &mut dyn FnMut(&[u8])) -> io::Result<Option<Digest>> {
         let mut hasher = Hasher::default();
         let mut done = 0;
         while done < length {
@@ -239,6 +290,7 @@ impl Scanner {
             if window.is_empty() {
                 return Ok(None);
             }
+            each(window);
             hasher.update(window);
             done += window.len() as u64;
         }

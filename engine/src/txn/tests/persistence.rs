@@ -1,7 +1,7 @@
 //! Records and what replaying them gives.
 
 use super::{Db, parse_schema, uuid_number};
-use crate::commit::{Replay, Snapshot, convert};
+use crate::commit::{Decoded, Load, Replay, Snapshot, convert};
 use crate::error::Result;
 use crate::store::{ChangeSet, Store};
 use crate::txn::next_txn_id;
@@ -89,6 +89,74 @@ fn records_hold_changes_of_persistent_columns() {
         body_of(&mut db, delete).unwrap(),
         format!("{{\"Root\":{{\"{A}\":null}},\"_date\":1700000000000}}\n")
     );
+}
+
+/// Fills an empty store with the rows of a snapshot; false if the rows are not what commit passes leave.
+fn load(db: &mut Db, body: &[u8]) -> bool {
+    let arena = Bump::new();
+    let value = strict::parse(body.trim_ascii_end(), &arena).unwrap();
+    let record = Decoded::new(db.store.schema(), &value, false).unwrap();
+    let rows = record.into_new_rows(db.store.schema(), &mut || uuid_number(7));
+    let Some((rows, txn_id)) = rows.unwrap() else {
+        return false;
+    };
+    let mut load = Load::new(&mut db.store);
+    load.add(rows).is_ok() && load.finish(txn_id.unwrap()).is_ok()
+}
+
+#[test]
+fn a_loaded_snapshot_is_as_a_replayed_one() {
+    let mut db = Db::new();
+    db.transact(
+        r#"[{"op":"insert","table":"Child","uuid-name":"c","row":{"value":3,"owner":["named-uuid","r"]}},
+            {"op":"insert","table":"Root","uuid-name":"r","row":{"name":"a","x":1,"children":["named-uuid","c"]}},
+            {"op":"insert","table":"Root","row":{"name":"b","x":2,"friends":["named-uuid","r"]}},
+            {"op":"insert","table":"Needy","row":{"of":["named-uuid","r"]}},
+            {"op":"insert","table":"Single","row":{"color":"red"}}]"#,
+    );
+    let body = snapshot(&mut db.store);
+    let (mut loaded, mut replayed) = (Db::new(), Db::new());
+    assert!(load(&mut loaded, &body));
+    replay(&mut replayed, &body, false).unwrap();
+    loaded.store.verify();
+    assert_eq!(loaded.contents(), db.contents());
+    assert_eq!(loaded.contents(), replayed.contents());
+    assert_eq!(loaded.store.txn_id(), replayed.store.txn_id());
+    let set = r#"[{"op":"delete","table":"Root","where":[["name","==","a"]]}]"#;
+    assert_eq!(loaded.transact(set).reply, replayed.transact(set).reply);
+    loaded.store.verify();
+}
+
+#[test]
+fn a_snapshot_that_commit_passes_would_change_is_not_loaded() {
+    let root = |uuid: u128, columns: &str| format!("\"{}\":{{{columns}}}", uuid_number(uuid));
+    let nowhere = format!("[\"uuid\",\"{}\"]", uuid_number(99));
+    for (tables, is_sound) in [
+        (format!(r#""Root":{{{}}}"#, root(1, r#""name":"a""#)), true),
+        (
+            format!(r#""Root":{{{}}}"#, root(1, &format!(r#""children":{nowhere}"#))),
+            false,
+        ),
+        (
+            format!(r#""Root":{{{}}}"#, root(1, &format!(r#""friends":{nowhere}"#))),
+            false,
+        ),
+        (
+            format!(
+                r#""Root":{{{},{}}}"#,
+                root(1, r#""name":"a""#),
+                root(2, r#""name":"a","x":1"#)
+            ),
+            false,
+        ),
+        (format!(r#""Child":{{{}}}"#, root(1, "")), false),
+        (format!(r#""Single":{{{},{}}}"#, root(1, ""), root(2, "")), false),
+        (format!(r#""Root":{{"{}":null}}"#, uuid_number(1)), false),
+    ] {
+        let comment = format!("\"_comment\":\"x (transaction {})\"", uuid_number(5));
+        let body = format!("{{{tables},{comment}}}");
+        assert_eq!(load(&mut Db::new(), body.as_bytes()), is_sound, "{body}");
+    }
 }
 
 /// Upstream 3.1 refuses a difference that has more elements than its column may have, and takes one of a default that

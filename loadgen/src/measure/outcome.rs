@@ -1,9 +1,12 @@
 //! What a scenario found out about a server.
 
+use std::time::Duration;
+
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::latency::Latencies;
+use crate::measure::table::median;
 use crate::measure::timeline::Moment;
 
 /// Which of two values of a figure is the better one.
@@ -82,14 +85,34 @@ impl Outcome {
         });
     }
 
+    /// Adds a figure that is the median of what each round took, and their distribution. `per_second` are the units of
+    /// the figure in a second.
+    pub fn rounds(&mut self, name: &str, unit: &str, per_second: f64, took: &[Duration]) {
+        let mut latencies = Latencies::default();
+        for took in took {
+            latencies.record("", u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        }
+        let seconds: Vec<f64> = took.iter().map(Duration::as_secs_f64).collect();
+        self.lower(name, unit, median(&seconds).unwrap_or(0.0) * per_second);
+        let series = latencies.series().iter();
+        self.distributions
+            .extend(series.map(|(_, histogram)| Distribution::of(name, histogram)));
+    }
+
     /// Adds all series, with figures for the percentiles that people look at.
     pub fn latencies(&mut self, latencies: &Latencies) {
-        for (name, histogram) in latencies.series() {
+        self.latencies_of("", latencies);
+    }
+
+    /// The same, with names that begin with that of a part of the scenario.
+    pub fn latencies_of(&mut self, part: &str, latencies: &Latencies) {
+        for (series, histogram) in latencies.series() {
+            let name = format!("{part}{series}");
             for (label, percentile) in [("p50", 50.0), ("p99", 99.0), ("max", 100.0)] {
                 let ms = histogram.value_at_percentile(percentile) as f64 / 1e3;
                 self.lower(&format!("{name} {label}"), "ms", ms);
             }
-            self.distributions.push(Distribution::of(name, histogram));
+            self.distributions.push(Distribution::of(&name, histogram));
         }
     }
 }

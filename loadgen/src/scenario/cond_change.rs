@@ -9,7 +9,6 @@ use std::time::Instant;
 use crate::error::Result;
 use crate::fleet::{Behaviour, Board, Port, Reply, Request};
 use crate::measure::progress::Counter;
-use crate::measure::table::median;
 use crate::scenario::Trial;
 use crate::scenario::parts::echoes::{self, Echoes};
 use crate::scenario::parts::views::Views;
@@ -156,14 +155,14 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         });
         let goal = (round * changers) as u64;
         trial.wait(&fleet, "changes", |board| Board::get(&board.done) >= goal)?;
-        took.push(start.elapsed().as_secs_f64());
+        took.push(start.elapsed());
     }
     fleet.ask(|gateway, _| gateway.echoes = None)?;
     trial.outcome.clients = fleet.len();
     trial.outcome.higher("clauses of each", "", common as f64);
     trial
         .outcome
-        .lower("all have changed", "s", median(&took).unwrap_or(0.0));
+        .rounds("all have changed", "s", 1.0, &took);
     trial.cpu_since(cpu, "server CPU a change", "ms", 1e3, goal as f64);
     trial.outcome.latencies(&fleet.latencies()?);
     let last = Views::new(

@@ -9,7 +9,6 @@ use crate::error::Result;
 use crate::fleet::{Behaviour, Board, Fleet, Port, Reply};
 use crate::fold::state::{Change, How};
 use crate::measure::progress::Counter;
-use crate::measure::table::median;
 use crate::scenario::Trial;
 use crate::scenario::parts::views::Views;
 use crate::scenario::parts::writer::{self, Params, Sent, Writer, Writes};
@@ -151,16 +150,15 @@ fn one_by_one(
     rounds: u64,
     concerned: impl Fn(u64) -> u64,
 ) -> Result<()> {
-    let (mut took_ms, mut goal) = (Vec::new(), 0);
+    let (mut took, mut goal) = (Vec::new(), 0);
     for number in 1..=rounds {
         writer::one(fleet, number);
         goal += concerned(number);
         trial.wait(fleet, "an update", |board| Board::get(&board.done) >= goal)?;
-        took_ms.push(sent.at(number).elapsed().as_secs_f64() * 1e3);
+        took.push(sent.at(number).elapsed());
     }
-    let middle_ms = median(&took_ms).unwrap_or(0.0);
     trial
         .outcome
-        .lower("last concerned client has it", "ms", middle_ms);
+        .rounds("last concerned client has it", "ms", 1e3, &took);
     Ok(())
 }

@@ -5,14 +5,13 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::error::{Failure, Result};
 use crate::fleet::{Behaviour, Board, Port, Reply, Request};
 use crate::fold::state::State;
 use crate::fold::{Folds, hash};
 use crate::measure::progress::Counter;
-use crate::measure::table::median;
 use crate::scenario::Trial;
 use crate::scenario::parts::views::Views;
 use crate::southbound::monitor;
@@ -79,18 +78,16 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         pods_per_node: NODE_PODS,
     };
     let site = Site::fill(&mut trial.control, &trial.columns, size)?;
-    let mut took_ms = Vec::new();
+    let mut took = Vec::new();
     let mut questions = Vec::new();
     for number in 0..QUESTIONS.min(site.datapaths.len()) {
-        let (question, ms) = ask(trial, &site, number)?;
+        let (question, time) = ask(trial, &site, number)?;
         questions.push(question);
-        took_ms.push(ms);
+        took.push(time);
     }
-    trial.outcome.lower(
-        "first reply, one at a time",
-        "ms",
-        median(&took_ms).unwrap_or(0.0),
-    );
+    trial
+        .outcome
+        .rounds("first reply, one at a time", "ms", 1e3, &took);
 
     let askers = trial.settings.clients.min(ASKERS_MAX);
     let questions = Arc::new(questions);
@@ -120,8 +117,8 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Asks a question by itself, checks the answer and gives the milliseconds that it took.
-fn ask(trial: &mut Trial<'_>, site: &Site, number: usize) -> Result<(Question, f64)> {
+/// Asks a question by itself, checks the answer and gives the time that it took.
+fn ask(trial: &mut Trial<'_>, site: &Site, number: usize) -> Result<(Question, Duration)> {
     let nodes = site.datapaths.len();
     let datapaths: Vec<String> = (0..DATAPATHS)
         .map(|at| site::reference(&site.datapaths[(number * DATAPATHS + at) % nodes]))
@@ -131,7 +128,7 @@ fn ask(trial: &mut Trial<'_>, site: &Site, number: usize) -> Result<(Question, f
     let params = format!(r#"["{}","dump",{requests}]"#, trial.database());
     let start = Instant::now();
     let text = trial.control.call_raw("monitor_cond", &params)?;
-    let took_ms = start.elapsed().as_secs_f64() * 1e3;
+    let took = start.elapsed();
     trial.control.call("monitor_cancel", r#"["dump"]"#)?;
 
     let mut folds = Folds::new(trial.columns.clone());
@@ -141,7 +138,7 @@ fn ask(trial: &mut Trial<'_>, site: &Site, number: usize) -> Result<(Question, f
     let state = change.after.as_ref().expect("it is the data that was monitored");
     check(trial, state, &datapaths)?;
     let answer = hash(&with_id(text, ASKER_ID));
-    Ok((Question { params, answer }, took_ms))
+    Ok((Question { params, answer }, took))
 }
 
 /// An answer must hold the rows of the datapaths: as many as there are, and no others.

@@ -9,7 +9,6 @@ use std::time::Instant;
 use crate::error::Result;
 use crate::fleet::{Board, Fleet};
 use crate::measure::progress::Counter;
-use crate::measure::table::median;
 use crate::scenario::Trial;
 use crate::scenario::parts::global::{Global, Listener};
 use crate::scenario::parts::writer;
@@ -52,9 +51,8 @@ fn one_by_one(trial: &mut Trial<'_>, fleet: &Fleet<Listener>, global: &Global) -
         .progress
         .phase("one by one", fleet.board(), Counter::Done, ROUNDS * clients);
     let cpu = trial.cpu();
-    let last_ms = global.one_by_one(trial, fleet, 1..=ROUNDS, clients)?;
-    let middle_ms = median(&last_ms).unwrap_or(0.0);
-    trial.outcome.lower("last client has it", "ms", middle_ms);
+    let last = global.one_by_one(trial, fleet, 1..=ROUNDS, clients)?;
+    trial.outcome.rounds("last client has it", "ms", 1e3, &last);
     trial.cpu_since(cpu, "server CPU an update", "ms", 1e3, ROUNDS as f64);
     trial.outcome.latencies(&fleet.latencies()?);
     Ok(())
@@ -71,6 +69,7 @@ fn storm(trial: &mut Trial<'_>, fleet: &Fleet<Listener>, number: u64) -> Result<
     let name = format!("storm of {number}: all hold the last value");
     trial.outcome.lower(&name, "s", start.elapsed().as_secs_f64());
     trial.cpu_since(cpu, "storm: server CPU", "s", 1.0, 1.0);
+    trial.outcome.latencies_of("storm: ", &fleet.latencies()?);
     Ok(())
 }
 

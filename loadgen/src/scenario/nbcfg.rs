@@ -11,7 +11,6 @@ use crate::fleet::{Behaviour, Board, Port, Reply, Request};
 use crate::fold::parse_uuid;
 use crate::fold::state::Change;
 use crate::measure::progress::Counter;
-use crate::measure::table::median;
 use crate::scenario::Trial;
 use crate::scenario::parts::views::Views;
 use crate::southbound::monitor::{self, Condition};
@@ -111,9 +110,9 @@ fn run(trial: &mut Trial<'_>, condition: fn(usize) -> Condition) -> Result<()> {
         trial.wait(&fleet, "a round", |board| {
             Board::get(&board.done) >= round as u64 * clients as u64
         })?;
-        took.push(start.elapsed().as_secs_f64());
+        took.push(start.elapsed());
     }
-    trial.outcome.lower("round", "s", median(&took).unwrap_or(0.0));
+    trial.outcome.rounds("round", "s", 1.0, &took);
     trial.cpu_since(cpu, "server CPU a round", "s", 1.0, ROUNDS as f64);
     trial.outcome.latencies(&fleet.latencies()?);
 

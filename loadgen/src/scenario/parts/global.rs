@@ -1,7 +1,7 @@
 //! The row of SB_Global, whose `nb_cfg` rises: all clients monitor it, client 0 writes it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::error::Result;
 use crate::fleet::{Behaviour, Board, Fleet, MonitorOf, Port, Reply};
@@ -72,23 +72,23 @@ impl Global {
     }
 
     /// Has client 0 write one number after the other, each when `heard` clients in all have heard of it, and gives for
-    /// each the milliseconds until the last of them had.
+    /// each the time until the last of them had.
     pub(in crate::scenario) fn one_by_one(
         &self,
         trial: &Trial<'_>,
         fleet: &Fleet<Listener>,
         numbers: std::ops::RangeInclusive<u64>,
         heard: u64,
-    ) -> Result<Vec<f64>> {
-        let mut last_ms = Vec::new();
+    ) -> Result<Vec<Duration>> {
+        let mut last = Vec::new();
         for number in numbers {
             writer::one(fleet, number);
             trial.wait(fleet, "an update", |board| {
                 Board::get(&board.done) >= number * heard
             })?;
-            last_ms.push(self.sent.at(number).elapsed().as_secs_f64() * 1e3);
+            last.push(self.sent.at(number).elapsed());
         }
-        Ok(last_ms)
+        Ok(last)
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 
 use crate::error::{Failure, Result};
 use crate::fleet::Address;
@@ -16,7 +16,48 @@ use crate::workload::Workload;
 ///
 /// Without a server named, it starts the one beside it on a temporary database and runs the default scenarios.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "loadgen", version, args_override_self = true)]
+#[command(
+    name = "loadgen",
+    version,
+    args_override_self = true,
+    args_conflicts_with_subcommands = true
+)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// What is done with results instead of a run.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Show two runs side by side, with ratios: above 1 the first is better
+    Compare {
+        /// Results of a run, as --json writes them
+        #[arg(value_name = "A.json")]
+        a: PathBuf,
+        /// Results of the run to compare with
+        #[arg(value_name = "B.json")]
+        b: PathBuf,
+        /// Write a page with plots of both
+        #[arg(long, value_name = "FILE.html")]
+        report: Option<PathBuf>,
+    },
+    /// Make the page of --report from what --json has written
+    Page {
+        /// Results of a run
+        #[arg(value_name = "RESULTS.json")]
+        results: PathBuf,
+        /// The page to write
+        #[arg(value_name = "FILE.html")]
+        page: PathBuf,
+    },
+}
+
+/// What is run, on which servers, and where results go.
+#[derive(Args, Clone, Debug)]
 pub struct Options {
     /// Clients; what else a scenario needs follows from their number
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -102,6 +143,10 @@ pub struct Options {
     /// Write all results to a file in JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+
+    /// Write a page with plots: one HTML file that needs nothing else
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
 
     /// No live progress
     #[arg(long)]

@@ -3,18 +3,21 @@
 //! ```text
 //!   cli ──► run ──► scenario ──► fleet ──(sockets)──► server under load
 //!                      │           └──► fold: what each client knows
-//!                      └──► measure: latencies, processor time, memory ──► table, files
+//!                      └──► measure: latencies, processor time, memory ──► table, results (JSON), report (HTML)
 //! ```
 //!
 //! Promises: a wrong answer fails the run however fast it was; a client costs at most 16 KiB; where a rate is asked
 //! for, latencies count from the moment when a request was meant to be sent.
 
 pub mod cli;
+pub mod compare;
 pub mod error;
 pub mod fleet;
 pub mod fold;
 pub mod limits;
 pub mod measure;
+pub mod plot;
+pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod server;

@@ -1,23 +1,42 @@
 //! A whole run: scenarios, servers in turns, and what is told of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::cli::{Options, raise_descriptors};
+use crate::cli::{Command, CommandLine, Options, raise_descriptors};
+use crate::compare;
 use crate::error::Result;
 use crate::measure::about::About;
 use crate::measure::outcome::Outcome;
 use crate::measure::results::{Promised, Results};
+use crate::measure::section::Section;
 use crate::measure::table;
+use crate::report::Sheet;
 use crate::scenario::{self, Scenario};
 
-/// Does what the command line says and prints the tables.
-pub fn run(options: &Options) -> Result<()> {
-    if options.list {
-        for scenario in scenario::SCENARIOS {
-            println!("{:<16} {}", scenario.name, scenario.summary);
+/// Does what the command line says.
+pub fn run(line: &CommandLine) -> Result<()> {
+    match &line.command {
+        None if line.options.list => {
+            list();
+            Ok(())
         }
-        return Ok(());
+        None => load(&line.options),
+        Some(Command::Compare { a, b, report }) => compare(a, b, report.as_deref()),
+        Some(Command::Page { results, page }) => {
+            let page = Promised::new("page", page)?;
+            page.write(&Sheet::new(&Results::read(results)?).html())
+        }
     }
+}
+
+fn list() {
+    for scenario in scenario::SCENARIOS {
+        println!("{:<16} {}", scenario.name, scenario.summary);
+    }
+}
+
+/// Runs the chosen scenarios and prints their tables.
+fn load(options: &Options) -> Result<()> {
     let names: Vec<&str> = match &options.scenario[..] {
         [] => scenario::DEFAULT.to_vec(),
         names => names.iter().map(String::as_str).collect(),
@@ -30,14 +49,23 @@ pub fn run(options: &Options) -> Result<()> {
             .collect::<Result<Vec<Scenario>>>()?,
     };
     let promise = |option, path: &Option<PathBuf>| {
-        path.as_deref()
-            .map(|path| Promised::new(option, path))
-            .transpose()
+        let path = path.as_deref();
+        path.map(|path| Promised::new(option, path)).transpose()
     };
-    let json = promise("--json", &options.json)?;
-    let results = measure(options, &scenarios, |runs| println!("{}", table::scenario(runs)))?;
+    let (json, report) = (
+        promise("--json", &options.json)?,
+        promise("--report", &options.report)?,
+    );
+    let results = measure(options, &scenarios, |runs| {
+        if let Some(section) = Section::new(runs) {
+            println!("{}", table::section(&section));
+        }
+    })?;
     if let Some(json) = json {
         json.write(&results.to_json())?;
+    }
+    if let Some(report) = report {
+        report.write(&Sheet::new(&results).html())?;
     }
     Ok(())
 }
@@ -65,4 +93,26 @@ pub fn measure(
         results.scenarios.push(runs);
     }
     Ok(results)
+}
+
+/// Prints the tables of two runs side by side, and writes their page.
+fn compare(a: &Path, b: &Path, report: Option<&Path>) -> Result<()> {
+    let (left, right) = (Results::read(a)?, Results::read(b)?);
+    let sheet = compare::sheet((a, &left), (b, &right))?;
+    let report = report.map(|path| Promised::new("--report", path)).transpose()?;
+    for (name, about) in &sheet.origins {
+        println!("{name}, {}", about.started);
+    }
+    println!("ratios above 1: A is better\n");
+    for section in &sheet.sections {
+        let lettered = Section {
+            labels: vec!["A".to_owned(), "B".to_owned()],
+            ..section.clone()
+        };
+        println!("{}", table::section(&lettered));
+    }
+    for note in &sheet.notes {
+        println!("{note}");
+    }
+    report.map_or(Ok(()), |report| report.write(&sheet.html()))
 }

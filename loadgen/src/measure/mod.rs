@@ -6,6 +6,8 @@ pub mod live;
 pub mod outcome;
 pub mod process;
 pub mod progress;
+pub mod ratio;
 pub mod results;
+pub mod section;
 pub mod table;
 pub mod timeline;

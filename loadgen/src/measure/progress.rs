@@ -12,6 +12,7 @@ use crate::limits::{PHASES_MAX, SHOW_INTERVAL_MS};
 use crate::measure::live::Counts;
 use crate::measure::outcome::Phase;
 use crate::measure::process::Process;
+use crate::measure::table::number;
 use crate::measure::timeline::{Moment, Sample, Timeline};
 
 /// What a phase counts.
@@ -41,6 +42,7 @@ struct Told {
 
 struct Shared {
     start: Instant,
+    server: String,
     told: Mutex<Told>,
     ended: AtomicBool,
 }
@@ -58,10 +60,11 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Starts to watch; `label` names scenario and server.
-    pub fn start(label: String, process: Option<Process>, is_quiet: bool) -> Progress {
+    /// Starts to watch a scenario on the server of that name.
+    pub fn start(scenario: &str, server: String, process: Option<Process>, is_quiet: bool) -> Progress {
         let shared = Arc::new(Shared {
             start: Instant::now(),
+            server,
             told: Mutex::new(Told {
                 process,
                 ..Told::default()
@@ -76,7 +79,7 @@ impl Progress {
             ProgressBar::new(0)
         };
         bar.set_style(style());
-        bar.set_prefix(label);
+        bar.set_prefix(scenario.to_owned());
         let thread = std::thread::Builder::new()
             .name("progress".to_owned())
             .spawn(move || watch(&its_shared, &bar))
@@ -131,7 +134,7 @@ impl Drop for Progress {
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix} {bar:16} {msg}")
+    ProgressStyle::with_template("{prefix} {bar:6} {wide_msg}")
         .expect("the template is sound")
         .progress_chars("━╸ ")
 }
@@ -149,7 +152,12 @@ fn watch(shared: &Shared, bar: &ProgressBar) -> Timeline {
         timeline.push(now.since(&fine, shared.start));
         if now.at - shown.at >= show_interval {
             if let Some(watched) = &now.watched {
-                show(bar, watched, &now.since(&shown, shared.start).moment());
+                show(
+                    bar,
+                    &shared.server,
+                    watched,
+                    &now.since(&shown, shared.start).moment(),
+                );
             }
             shown = now.clone();
         }
@@ -161,12 +169,13 @@ fn watch(shared: &Shared, bar: &ProgressBar) -> Timeline {
     }
 }
 
-fn show(bar: &ProgressBar, watched: &Watched, moment: &Moment) {
+fn show(bar: &ProgressBar, server: &str, watched: &Watched, moment: &Moment) {
     let counter = match watched.counter {
         Counter::Ready => &watched.board.ready,
         Counter::Done => &watched.board.done,
     };
     let done = Board::get(counter);
+    bar.set_message(format!("{}  {server}", line(watched, done, moment)));
     // Without a goal the bar is full from the beginning.
     bar.set_length(watched.goal.max(1));
     bar.set_position(if watched.goal == 0 {
@@ -174,10 +183,9 @@ fn show(bar: &ProgressBar, watched: &Watched, moment: &Moment) {
     } else {
         done.min(watched.goal)
     });
-    bar.set_message(line(watched, done, moment));
 }
 
-/// What the live line says behind the bar.
+/// What the live line says behind the bar, what matters most first: the terminal may be narrow.
 fn line(watched: &Watched, done: u64, moment: &Moment) -> String {
     let mut line = format!("{} {done}", watched.what);
     if watched.goal > 0 {
@@ -185,7 +193,7 @@ fn line(watched: &Watched, done: u64, moment: &Moment) -> String {
     }
     line += &format!("  {:.0} msg/s", moment.messages_per_s);
     if let (Some(p50), Some(p99)) = (moment.p50_ms, moment.p99_ms) {
-        line += &format!("  p50 {p50:.2} ms  p99 {p99:.2} ms");
+        line += &format!("  p50 {} p99 {} ms", number(p50), number(p99));
     }
     if let Some(cpu) = moment.cpu {
         line += &format!("  CPU {cpu:.2}");
@@ -202,6 +210,7 @@ struct Look {
     at: Instant,
     watched: Option<Arc<Watched>>,
     messages: u64,
+    ready: u64,
     latencies: Counts,
     process: Option<Process>,
     cpu: Option<Duration>,
@@ -219,6 +228,7 @@ impl Look {
         Look {
             at: Instant::now(),
             messages: board.map_or(0, |board| Board::get(&board.replies) + Board::get(&board.updates)),
+            ready: board.map_or(0, |board| Board::get(&board.ready)),
             latencies: board.map_or_else(Counts::default, |board| board.latencies.counts()),
             process,
             cpu: process.and_then(Process::cpu),
@@ -243,6 +253,7 @@ impl Look {
             } else {
                 self.messages
             },
+            ready: self.ready,
             latencies: if is_same_board {
                 self.latencies.since(&before.latencies)
             } else {

@@ -89,9 +89,6 @@ fn failure(option: &str, path: &Path, reason: &str) -> Failure {
 
 /// The error without the name of the draft, which says nothing to the user.
 fn plain(error: &std::io::Error) -> String {
-    let inner = error.raw_os_error().map(std::io::Error::from_raw_os_error);
-    inner.map_or_else(
-        || std::io::Error::from(error.kind()).to_string(),
-        |inner| inner.to_string(),
-    )
+    let wrapped = error.get_ref().and_then(|outer| outer.source());
+    wrapped.map_or_else(|| error.to_string(), ToString::to_string)
 }

@@ -1,67 +1,43 @@
 //! Tables for the terminal.
 
-use crate::measure::outcome::{Better, Figure, Outcome};
+use crate::measure::section::Section;
 
 /// The figures of one server, or of two with their ratios.
-///
-/// `runs` holds the outcomes of one scenario for each server, in the order in which they ran.
-pub fn scenario(runs: &[Vec<Outcome>]) -> String {
-    let Some(first) = runs.first().and_then(|runs| runs.first()) else {
-        return String::new();
-    };
-    let mut rows = Vec::new();
-    let mut header = vec![format!("{} ({} clients)", first.scenario, first.clients)];
-    header.extend(
-        runs.iter()
-            .filter_map(|runs| runs.first())
-            .map(|outcome| outcome.server.clone()),
-    );
-    if runs.len() == 2 {
+pub fn section(section: &Section<'_>) -> String {
+    let mut header = vec![section.title.clone()];
+    header.extend(section.labels.iter().cloned());
+    let is_comparison = section.runs.len() == 2;
+    if is_comparison {
         header.push("ratio (spread)".to_owned());
     }
-    rows.push(header);
-    for figure in &first.figures {
-        let mut row = vec![format!("{} ({})", figure.name, figure.unit)];
-        let values: Vec<Vec<f64>> = runs.iter().map(|runs| values(runs, figure)).collect();
+    let mut rows = vec![header];
+    let absent = || "–".to_owned();
+    for figure in section.figures() {
+        let mut row = vec![named(&figure.name, &figure.unit)];
+        let values = section.values(figure);
         row.extend(
             values
                 .iter()
-                .map(|values| median(values).map_or_else(|| "–".to_owned(), number)),
+                .map(|values| median(values).map_or_else(absent, number)),
         );
-        if let [a, b] = &values[..] {
-            row.push(ratio(a, b, figure.better));
+        if is_comparison {
+            row.push(
+                section
+                    .ratio(figure)
+                    .map_or_else(absent, |ratio| ratio.to_string()),
+            );
         }
         rows.push(row);
     }
     layout(&rows)
 }
 
-/// All values of a figure, in the order of the runs.
-pub fn values(runs: &[Outcome], figure: &Figure) -> Vec<f64> {
-    runs.iter()
-        .flat_map(|outcome| &outcome.figures)
-        .filter(|found| found.name == figure.name)
-        .map(|found| found.value)
-        .collect()
-}
-
-/// How many times better A is than B, with the least and the most of the pairs of runs.
-fn ratio(a: &[f64], b: &[f64], better: Better) -> String {
-    let of = |a: f64, b: f64| match better {
-        Better::Lower => b / a,
-        Better::Higher => a / b,
-    };
-    let (Some(middle_a), Some(middle_b)) = (median(a), median(b)) else {
-        return "–".to_owned();
-    };
-    let pairs: Vec<f64> = a.iter().zip(b).map(|(&a, &b)| of(a, b)).collect();
-    let least = pairs.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = pairs.iter().copied().fold(0.0, f64::max);
-    let middle = of(middle_a, middle_b);
-    if middle.is_finite() {
-        format!("{middle:.2}× ({least:.2} … {most:.2})")
+/// A name with its unit, if it has one.
+pub fn named(name: &str, unit: &str) -> String {
+    if unit.is_empty() {
+        name.to_owned()
     } else {
-        "–".to_owned()
+        format!("{name} ({unit})")
     }
 }
 
@@ -76,21 +52,27 @@ pub fn median(values: &[f64]) -> Option<f64> {
 /// A number with as many digits as mean something.
 pub fn number(value: f64) -> String {
     match value.abs() {
-        value if value >= 1000.0 => {
-            let digits = format!("{value:.0}");
-            let mut out = String::new();
-            for (at, digit) in digits.chars().enumerate() {
-                if at > 0 && (digits.len() - at).is_multiple_of(3) {
-                    out.push(',');
-                }
-                out.push(digit);
-            }
-            out
-        }
+        value if value >= 1000.0 => grouped(&format!("{value:.0}")),
         100.0.. => format!("{value:.0}"),
         10.0.. => format!("{value:.1}"),
         _ => format!("{value:.2}"),
     }
+}
+
+/// A whole number, in groups of three digits.
+pub fn whole(value: u64) -> String {
+    grouped(&value.to_string())
+}
+
+fn grouped(digits: &str) -> String {
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 /// Columns padded to their widest cell, the first to the left and the others to the right.
@@ -124,8 +106,7 @@ fn layout(rows: &[Vec<String>]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{median, number, ratio};
-    use crate::measure::outcome::Better;
+    use super::{median, number};
 
     #[test]
     fn numbers_keep_what_means_something() {
@@ -141,12 +122,8 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_above_one_is_better_either_way() {
-        assert_eq!(ratio(&[1.0], &[2.0], Better::Lower), "2.00× (2.00 … 2.00)");
-        assert_eq!(
-            ratio(&[2.0, 3.0], &[1.0, 1.0], Better::Higher),
-            "2.50× (2.00 … 3.00)"
-        );
+    fn the_middle_of_an_even_number_is_between() {
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
         assert_eq!(median(&[]), None);
     }
 }

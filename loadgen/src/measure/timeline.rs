@@ -24,6 +24,8 @@ pub struct Moment {
     pub p99_ms: Option<f64>,
     /// Processors that the server used; `None` if its process is not known.
     pub cpu: Option<f64>,
+    /// Clients that were ready at the end of the span.
+    pub ready: u64,
     /// Most resident memory of the server in bytes; `None` if its process is not known.
     pub resident: Option<u64>,
 }
@@ -35,6 +37,7 @@ pub struct Sample {
     pub at: Duration,
     pub length: Duration,
     pub messages: u64,
+    pub ready: u64,
     pub latencies: Counts,
     pub cpu: Option<Duration>,
     pub resident: Option<u64>,
@@ -46,6 +49,7 @@ impl Sample {
         self.at = next.at;
         self.length += next.length;
         self.messages += next.messages;
+        self.ready = next.ready;
         self.latencies.add(&next.latencies);
         self.cpu = match (self.cpu, next.cpu) {
             (Some(mine), Some(theirs)) => Some(mine + theirs),
@@ -60,6 +64,7 @@ impl Sample {
         Moment {
             at_s: self.at.as_secs_f64(),
             messages_per_s: self.messages as f64 / seconds,
+            ready: self.ready,
             p50_ms: self.latencies.quantile_ms(0.5),
             p99_ms: self.latencies.quantile_ms(0.99),
             cpu: self.cpu.map(|cpu| cpu.as_secs_f64() / seconds),

@@ -160,9 +160,7 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     fleet.ask(|gateway, _| gateway.echoes = None)?;
     trial.outcome.clients = fleet.len();
     trial.outcome.higher("clauses of each", "", common as f64);
-    trial
-        .outcome
-        .rounds("all have changed", "s", 1.0, &took);
+    trial.outcome.rounds("all have changed", "s", 1.0, &took);
     trial.cpu_since(cpu, "server CPU a change", "ms", 1e3, goal as f64);
     trial.outcome.latencies(&fleet.latencies()?);
     let last = Views::new(

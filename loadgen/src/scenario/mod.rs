@@ -239,7 +239,6 @@ pub fn by_name(name: &str) -> Result<Scenario> {
 /// Runs a scenario on a server, which is started for it if need be.
 pub fn run(scenario: Scenario, target: &Target, settings: &Settings) -> Result<Outcome> {
     let mut server = Server::start(target, &settings.schema, settings.unix)?;
-    let label = format!("{} {}", scenario.name, target.label());
     let mut outcome = Outcome {
         scenario: scenario.name.to_owned(),
         summary: scenario.summary.to_owned(),
@@ -248,7 +247,7 @@ pub fn run(scenario: Scenario, target: &Target, settings: &Settings) -> Result<O
         clients: settings.clients,
         ..Outcome::default()
     };
-    let progress = Progress::start(label, server.process(), settings.quiet);
+    let progress = Progress::start(scenario.name, target.label(), server.process(), settings.quiet);
     let start = Instant::now();
     let result = Control::connect(server.address())
         .and_then(|mut control| columns(&mut control, settings).map(|columns| (control, columns)))

@@ -1,6 +1,7 @@
 //! What a server's program says of its version: the protocol has no word for that, so the program is asked.
 
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,11 @@ const PAUSE: Duration = Duration::from_millis(2);
 
 /// The version of the program that a process runs, in a line; `None` if it cannot be started here or does not tell.
 pub fn of(process: Process) -> Option<String> {
-    let mut asked = Command::new(format!("/proc/{}/exe", process.pid))
+    let program = format!("/proc/{}/exe", process.pid);
+    // Programs tell their versions by the name that they are called by.
+    let name = std::fs::read_link(&program).ok()?.file_name()?.to_owned();
+    let mut asked = Command::new(program)
+        .arg0(name)
         .arg("--version")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

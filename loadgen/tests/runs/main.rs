@@ -232,7 +232,7 @@ fn a_server_dies_in(scenario: &str) {
     .stdout(Stdio::null())
     .stderr(Stdio::piped())
     .spawn()
-    .unwrap();
+    .expect("loadgen can be run");
     let pid = wait::until("the server's start", || {
         std::fs::read_to_string(&pid).ok()?.trim().parse::<i32>().ok()
     });
@@ -245,10 +245,10 @@ fn a_server_dies_in(scenario: &str) {
         Command::new("kill")
             .args(["-9", &pid.to_string()])
             .status()
-            .unwrap()
+            .expect("kill can be run")
             .success()
     );
-    let output = running.wait_with_output().unwrap();
+    let output = running.wait_with_output().expect("it is ours");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
     assert_eq!(errors.lines().count(), 1, "{errors}");

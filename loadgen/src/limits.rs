@@ -54,6 +54,11 @@ pub const MEMORY_CLIENTS_MIN: usize = 500;
 /// backlog of ten are among those that are measured.
 pub const CONNECTING_MIN: usize = 4;
 
+/// Clients of a thread with conditions of their own whose first contents are awaited at a time. Each of these is parsed,
+/// half a millisecond for some forty kilobytes, while the others wait: with all of ten thousand they would wait for
+/// longer than the five seconds in which servers want their probes answered.
+pub const ASKING_MAX: usize = 512;
+
 /// Time after attempts have failed in which further failures are those of the same crowd, in milliseconds: attempts
 /// that began together time out together.
 pub const CROWD_MS: u64 = 1000;

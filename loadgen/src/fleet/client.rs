@@ -18,8 +18,10 @@ pub enum Phase {
     Away,
     /// The socket is on its way. → `Greeting`
     Connecting,
-    /// `get_schema` and the monitor of `_Server` are asked for. → `Asking` or `Ready`
+    /// `get_schema` and the monitor of `_Server` are asked for. → `Greeted`, `Asking` or `Ready`
     Greeting,
+    /// It waits for its turn to ask for the data. → `Asking`
+    Greeted,
     /// The monitor of the data is asked for. → `Ready`
     Asking,
     /// Everything was answered.

@@ -70,6 +70,10 @@ pub struct Port {
     /// Clients that are on their way to being ready.
     pub(super) underway: usize,
     pub(super) pace: Pace,
+    /// Clients that wait for their turn to ask for data, and how many are asking. One that has lost its connection
+    /// meanwhile is passed over.
+    pub(super) greeted: VecDeque<usize>,
+    pub(super) asking: usize,
     /// Clients with something to send.
     pub(super) dirty: Vec<usize>,
     pub(super) references: usize,
@@ -272,25 +276,51 @@ impl Port {
         if !client.outstanding.is_empty() {
             return false;
         }
-        if client.phase == Phase::Greeting
-            && let Some(requests) = (self.plan.monitor)(self.first + index)
-        {
-            let now = Instant::now();
-            let (method, params) =
-                handshake::data_monitor(&self.plan.columns.database, &requests, client.last_id);
-            self.clients[index].phase = Phase::Asking;
-            let (aware, params_aware) = handshake::CHANGE_AWARE;
-            self.send(index, Step::ChangeAware, now, aware, params_aware);
-            self.send(index, Step::DataMonitor, now, method, &params);
+        if client.phase == Phase::Greeting && (self.plan.monitor)(self.first + index).is_some() {
+            self.clients[index].phase = Phase::Greeted;
+            self.greeted.push_back(index);
+            self.ask_for_data();
             return false;
         }
-        self.clients[index].phase = Phase::Ready;
+        let before = std::mem::replace(&mut self.clients[index].phase, Phase::Ready);
         self.leave_underway(index);
         self.pace.succeeded();
+        if before == Phase::Asking {
+            self.stop_asking();
+        }
         self.board
             .ready
             .fetch_add(1, std::sync::atomic::Ordering::Release);
         true
+    }
+
+    /// Lets as many clients ask for their data as may.
+    fn ask_for_data(&mut self) {
+        while self.asking < self.plan.asking_max
+            && let Some(index) = self.greeted.pop_front()
+        {
+            if self.clients[index].phase != Phase::Greeted {
+                continue;
+            }
+            let Some(requests) = (self.plan.monitor)(self.first + index) else {
+                continue;
+            };
+            let last_id = self.clients[index].last_id;
+            let database = &self.plan.columns.database;
+            let (method, params) = handshake::data_monitor(database, &requests, last_id);
+            self.asking += 1;
+            self.clients[index].phase = Phase::Asking;
+            let now = Instant::now();
+            let (aware, params_aware) = handshake::CHANGE_AWARE;
+            self.send(index, Step::ChangeAware, now, aware, params_aware);
+            self.send(index, Step::DataMonitor, now, method, &params);
+        }
+    }
+
+    /// A client has its first contents, or has lost its connection.
+    fn stop_asking(&mut self) {
+        self.asking -= 1;
+        self.ask_for_data();
     }
 
     /// A connection or an attempt ended.
@@ -336,6 +366,9 @@ impl Port {
             self.clients[index].since = Instant::now();
         }
         self.leave_underway(index);
+        if phase == Phase::Asking {
+            self.stop_asking();
+        }
         self.run_reconnect(index);
     }
 

@@ -95,6 +95,8 @@ impl<B: Behaviour> Shard<B> {
             timers: Default::default(),
             queue: Default::default(),
             underway: 0,
+            greeted: Default::default(),
+            asking: 0,
             dirty: Vec::new(),
             references: 0,
             latencies: Latencies::default(),

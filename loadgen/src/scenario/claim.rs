@@ -97,7 +97,7 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         let datapath = site::reference(&its_site.datapaths[client]);
         Views::any_of(TABLES, SELECTED_BY, std::iter::once(&*datapath))
     });
-    let fleet = trial.fleet(clients, views.monitor(), &["claim", "report up"], |_| Claimer {
+    let fleet = trial.differing_fleet(clients, views.monitor(), &["claim", "report up"], |_| Claimer {
         database: database.clone(),
         site: site.clone(),
         arrivals: None,

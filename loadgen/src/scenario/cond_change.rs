@@ -131,7 +131,7 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         its_gateways.condition(client, 0)
     });
     let columns = trial.columns.clone();
-    let fleet = trial.fleet(changers + ECHOERS, first.monitor(), SERIES, |_| Gateway {
+    let fleet = trial.differing_fleet(changers + ECHOERS, first.monitor(), SERIES, |_| Gateway {
         gateways: gateways.clone(),
         columns: columns.clone(),
         echoes: None,

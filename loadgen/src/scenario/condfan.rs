@@ -115,7 +115,7 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     });
     let (table, column) = trial.columns.number("Port_Binding", "tag");
     let sent = Sent::new(rounds + 1);
-    let fleet = trial.fleet(clients, views.monitor(), &["update heard", "commit"], |_| {
+    let fleet = trial.differing_fleet(clients, views.monitor(), &["update heard", "commit"], |_| {
         Chassis {
             table,
             column,

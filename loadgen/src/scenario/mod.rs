@@ -289,6 +289,21 @@ fn columns(control: &mut Control, settings: &Settings) -> Result<Columns> {
     Columns::parse(&control.schema(&wanted)?)
 }
 
+/// How the clients of a fleet differ from the usual ones.
+struct Manner {
+    reconnects: bool,
+    asking_max: usize,
+}
+
+impl Default for Manner {
+    fn default() -> Manner {
+        Manner {
+            reconnects: false,
+            asking_max: usize::MAX,
+        }
+    }
+}
+
 /// A scenario at work.
 pub struct Trial<'a> {
     pub name: &'static str,
@@ -321,7 +336,7 @@ impl Trial<'_> {
         series: &'static [&'static str],
         behaviour: impl Fn(usize) -> B,
     ) -> Result<Fleet<B>> {
-        self.fleet_that(false, clients, monitor, series, behaviour)
+        self.fleet_that(Manner::default(), clients, monitor, series, behaviour)
     }
 
     /// The same, for clients that come back when the server closes their connections.
@@ -332,12 +347,31 @@ impl Trial<'_> {
         series: &'static [&'static str],
         behaviour: impl Fn(usize) -> B,
     ) -> Result<Fleet<B>> {
-        self.fleet_that(true, clients, monitor, series, behaviour)
+        let manner = Manner {
+            reconnects: true,
+            ..Manner::default()
+        };
+        self.fleet_that(manner, clients, monitor, series, behaviour)
+    }
+
+    /// The same, for clients with conditions of their own, the first contents of each of which must be parsed.
+    pub fn differing_fleet<B: Behaviour>(
+        &mut self,
+        clients: usize,
+        monitor: MonitorOf,
+        series: &'static [&'static str],
+        behaviour: impl Fn(usize) -> B,
+    ) -> Result<Fleet<B>> {
+        let manner = Manner {
+            asking_max: limits::ASKING_MAX,
+            ..Manner::default()
+        };
+        self.fleet_that(manner, clients, monitor, series, behaviour)
     }
 
     fn fleet_that<B: Behaviour>(
         &mut self,
-        reconnects: bool,
+        manner: Manner,
         clients: usize,
         monitor: MonitorOf,
         series: &'static [&'static str],
@@ -350,7 +384,8 @@ impl Trial<'_> {
             columns: self.columns.clone(),
             monitor,
             connecting_max: self.settings.connecting_max.div_ceil(threads),
-            reconnects,
+            asking_max: manner.asking_max,
+            reconnects: manner.reconnects,
             series,
         };
         Fleet::new(plan, clients, threads, behaviour)

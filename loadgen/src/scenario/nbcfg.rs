@@ -86,7 +86,7 @@ fn run(trial: &mut Trial<'_>, condition: fn(usize) -> Condition) -> Result<()> {
     let global = parse_uuid(&site.global).expect("the server said so");
     let (_, column) = trial.columns.number("SB_Global", "nb_cfg");
     let views = Views::new(trial, TABLES, SELECTED_BY, condition);
-    let fleet = trial.fleet(clients, views.monitor(), &["answer of a chassis"], |_| {
+    let fleet = trial.differing_fleet(clients, views.monitor(), &["answer of a chassis"], |_| {
         Controller {
             global,
             column,

@@ -210,7 +210,7 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         .collect();
     let (columns, theirs) = (trial.columns.clone(), play.clone());
     let monitor = Arc::new(move |client| Some(monitor::conditional(&columns, &theirs.condition(client)?)));
-    let fleet = trial.fleet(clients, monitor, series.leak(), |_| Mixed {
+    let fleet = trial.differing_fleet(clients, monitor, series.leak(), |_| Mixed {
         play: play.clone(),
         shares: Vec::new(),
         until: None,

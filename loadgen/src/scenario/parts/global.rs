@@ -109,6 +109,19 @@ impl Writes for Listener {
     }
 }
 
+impl Listener {
+    fn hear(&mut self, port: &mut Port, client: usize, number: u64) {
+        let first = port.clients().start;
+        self.heard.resize(port.clients().len(), 0);
+        let before = std::mem::replace(&mut self.heard[client - first], number);
+        let now = Instant::now();
+        for number in before + 1..=number {
+            port.record(self.series, self.writer.sent().since(number, now));
+        }
+        port.done(number.saturating_sub(before));
+    }
+}
+
 impl Behaviour for Listener {
     fn update(&mut self, port: &mut Port, client: usize, change: &Change) {
         let (Some(state), true) = (
@@ -118,14 +131,14 @@ impl Behaviour for Listener {
             return;
         };
         let number = state.get(self.uuid).map_or(0, |row| row.integer(self.column)) as u64;
-        let first = port.clients().start;
-        self.heard.resize(port.clients().len(), 0);
-        let before = std::mem::replace(&mut self.heard[client - first], number);
-        let now = Instant::now();
-        for number in before + 1..=number {
-            port.record(self.series, self.writer.sent().since(number, now));
-        }
-        port.done(number.saturating_sub(before));
+        self.hear(port, client, number);
+    }
+
+    /// One that comes back has heard meanwhile what its first contents say.
+    fn ready(&mut self, port: &mut Port, client: usize, _since: Instant) {
+        let row = port.state(client).get(self.uuid);
+        let number = row.map_or(0, |row| row.integer(self.column)) as u64;
+        self.hear(port, client, number);
     }
 
     fn reply(&mut self, port: &mut Port, _client: usize, reply: &Reply<'_>) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::error::{Failure, Result};
 use crate::fleet::Address;
@@ -57,7 +57,8 @@ pub enum Command {
 }
 
 /// What is run, on which servers, and where results go.
-#[derive(Args, Clone, Debug)]
+#[derive(Clone, Debug, Parser)]
+#[command(args_override_self = true)]
 pub struct Options {
     /// Clients; what else a scenario needs follows from their number
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]

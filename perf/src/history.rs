@@ -5,13 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use loadgen::measure::table::number;
+use loadgen::plot::{Axis, Chart, Line, Scale, Side, Unit, Weight};
+use loadgen::report::{self, PageSection};
 use serde_json::{Value, json};
 
 use crate::counts::{self, Baseline};
-
-/// Size of one plot in pixels.
-const WIDTH: f64 = 420.0;
-const HEIGHT: f64 = 90.0;
 
 /// Where the history is.
 #[derive(clap::Args)]
@@ -72,7 +71,7 @@ fn entry(line: &str) -> Option<Entry> {
     })
 }
 
-/// One self-contained page: a plot of instructions and one of allocations for each path.
+/// One self-contained page: for each path a plot of instructions and one of allocations.
 fn page(entries: &[Entry]) -> String {
     let mut names: Vec<&String> = entries
         .iter()
@@ -80,60 +79,59 @@ fn page(entries: &[Entry]) -> String {
         .collect();
     names.sort_unstable();
     names.dedup();
-    let mut page = String::from(
-        "<!doctype html>\n<meta charset=\"utf-8\">\n<title>What the hot paths cost</title>\n\
-         <style>body{font:14px sans-serif;margin:2em}td{padding:4px 12px}svg{background:#f6f6f6}\
-         polyline{fill:none;stroke:#27c;stroke-width:2}circle{fill:#27c}</style>\n\
-         <h1>What the hot paths cost</h1>\n<p>Of one run, from merge to merge; the axis begins at 0.</p>\n\
-         <table><tr><th>path<th>instructions<th>allocations\n",
-    );
-    for name in names {
-        let of = |pick: fn(&counts::Counts) -> u64| -> Vec<(String, f64)> {
-            let points = entries.iter().filter_map(|entry| {
+    let plots = names.iter().flat_map(|name| {
+        let of_one = |name: &str, pick: fn(&counts::Counts) -> u64| {
+            let of = |entry: &Entry| {
                 let counts = entry.baseline.paths.get(name)?;
-                let value = pick(counts) as f64 / f64::from(counts.runs);
-                Some((format!("{} {}: {value:.2}", entry.date, entry.commit), value))
-            });
-            points.collect()
+                Some(pick(counts) as f64 / f64::from(counts.runs))
+            };
+            entries.iter().map(of).collect::<Vec<Option<f64>>>()
         };
-        writeln!(
-            page,
-            "<tr><td>{name}<td>{}<td>{}",
-            plot(&of(|counts| counts.instructions)),
-            plot(&of(|counts| counts.allocations))
-        )
-        .expect("a string takes everything");
-    }
-    page.push_str("</table>\n");
-    page
+        [
+            plot(
+                entries,
+                name,
+                "instructions",
+                of_one(name, |counts| counts.instructions),
+            ),
+            plot(
+                entries,
+                name,
+                "allocations",
+                of_one(name, |counts| counts.allocations),
+            ),
+        ]
+    });
+    let sections = vec![PageSection {
+        title: "From merge to merge".to_owned(),
+        about: "Of one run; the axes begin at 0.".to_owned(),
+        plots: plots.collect(),
+    }];
+    report::plots_page("What the hot paths cost", &sections)
 }
 
-/// A line through the points, each with its title, and the last value beside it.
-fn plot(points: &[(String, f64)]) -> String {
-    let most = points
+/// A line through what a run cost at each merge, and the last of it in words.
+fn plot(entries: &[Entry], name: &str, what: &str, costs: Vec<Option<f64>>) -> Chart {
+    let last = costs.iter().rev().find_map(|cost| *cost).unwrap_or(0.0);
+    let merges = entries
         .iter()
-        .map(|(_, value)| *value)
-        .fold(f64::MIN_POSITIVE, f64::max);
-    let step = (WIDTH - 20.0) / (points.len().max(2) - 1) as f64;
-    let mut line = String::new();
-    let mut dots = String::new();
-    for (at, (title, value)) in points.iter().enumerate() {
-        let (x, y) = (
-            10.0 + at as f64 * step,
-            HEIGHT - 10.0 - value / most * (HEIGHT - 20.0),
-        );
-        write!(line, "{x:.1},{y:.1} ").expect("a string takes everything");
-        write!(
-            dots,
-            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"><title>{title}</title></circle>"
-        )
-        .expect("a string takes everything");
+        .map(|entry| format!("{} {}", entry.date, entry.commit));
+    Chart {
+        title: format!("{name}: {} {what}", number(last)),
+        x: Axis::names("merge", merges.collect()),
+        y: Axis::new(what, Scale::Linear, Unit::Count),
+        lines: vec![Line {
+            name: name.to_owned(),
+            side: Side::A,
+            weight: Weight::Strong,
+            points: costs
+                .into_iter()
+                .enumerate()
+                .map(|(at, cost)| (at as f64, cost))
+                .collect(),
+        }],
+        marks: Vec::new(),
     }
-    let last = points.last().map_or(0.0, |(_, value)| *value);
-    format!(
-        "<svg width=\"{WIDTH}\" height=\"{HEIGHT}\"><polyline points=\"{}\"/>{dots}</svg> {last:.2}",
-        line.trim_end()
-    )
 }
 
 #[cfg(test)]
@@ -149,11 +147,21 @@ mod tests {
         };
         let entries = [line("one", 10), line("two", 20)].map(|line| entry(&line).unwrap());
         let page = page(&entries);
+        // One line for each plot, through both merges; instructions have doubled.
+        let points: Vec<&str> = page
+            .split("<polyline")
+            .filter(|line| line.contains("--plot-a"))
+            .filter_map(|line| line.split("points=\"").nth(1)?.split('"').next())
+            .collect();
+        assert_eq!(points.len(), 2, "{page}");
         assert!(
-            page.contains("<polyline points=\"10.0,45.0 410.0,10.0\"/>"),
+            points.iter().all(|points| points.split_whitespace().count() == 2),
+            "{points:?}"
+        );
+        assert!(
+            page.contains("a/b: 10.0 instructions") && page.contains("a/b: 2.00 allocations"),
             "{page}"
         );
-        assert_eq!(page.matches("<circle").count(), 4);
-        assert!(page.contains("two: 10.00"), "{page}");
+        assert!(page.contains("2026-01-01 two"), "{page}");
     }
 }

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
+use crate::plot::{WIDTH, pixels};
+
 /// How values are placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
@@ -59,6 +61,14 @@ impl Axis {
             scale,
             unit,
             names: Vec::new(),
+        }
+    }
+
+    /// An axis of named positions: 0 is that of the first name.
+    pub fn names(label: &str, names: Vec<String>) -> Axis {
+        Axis {
+            names,
+            ..Axis::new(label, Scale::Names, Unit::Count)
         }
     }
 
@@ -152,6 +162,16 @@ impl Axis {
                 .map(|(at, name)| (at as f64, name.clone()))
                 .collect(),
         }
+    }
+}
+
+impl Fitted {
+    /// Room between the last tick and the end of the axis, about, in steps.
+    pub(super) fn inset(&self) -> u32 {
+        let last = self.ticks.last().map_or(self.range.end, |(at, _)| *at);
+        let share = (self.range.end - last) / (self.range.end - self.range.start);
+        // Labels of the other axis take some of the width.
+        (share * f64::from(pixels(WIDTH * 3 / 4))) as u32
     }
 }
 

@@ -91,7 +91,7 @@ impl Chart {
         let widest = |axis: &Fitted| axis.ticks.iter().map(|(_, label)| width_of(label)).max();
         let mut chart = ChartBuilder::on(area)
             .margin_top(pixels(10))
-            .margin_right(widest(&x).unwrap_or(0) / 2 + pixels(4))
+            .margin_right((widest(&x).unwrap_or(0) / 2 + pixels(4)).saturating_sub(x.inset()))
             .x_label_area_size(pixels(44))
             .y_label_area_size(widest(&y).unwrap_or(0) + pixels(32))
             .build_cartesian_2d(x.clone(), y.clone())?;

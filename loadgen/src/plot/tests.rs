@@ -90,6 +90,19 @@ fn a_gap_parts_a_line_and_a_point_alone_is_a_dot() {
 }
 
 #[test]
+fn names_that_do_not_fit_are_left_out() {
+    for (number, shown) in [(1, 1), (40, 8)] {
+        let names = (0..number).map(|merge| format!("merge-{merge:04}")).collect();
+        let points: Vec<(f64, Option<f64>)> = (0..number).map(|at| (f64::from(at), Some(1.0))).collect();
+        let page = chart(Axis::names("merge", names), count("n", Scale::Linear), &points)
+            .html()
+            .into_string();
+        let labels = page.lines().filter(|line| line.starts_with("merge-")).count();
+        assert!((1..=shown).contains(&labels), "{labels} of {number}: {page}");
+    }
+}
+
+#[test]
 fn nothing_and_zeros_are_plotted_without_harm() {
     for scale in [Scale::Linear, Scale::Log] {
         for points in [&[][..], &[(0.0, Some(0.0)), (1.0, Some(0.0))]] {

@@ -11,7 +11,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::measure::about::About;
 use crate::measure::results::Results;
 use crate::measure::section::Section;
-use crate::plot;
+use crate::plot::{self, Chart};
 
 /// What a page shows.
 #[derive(Debug)]
@@ -50,28 +50,15 @@ impl<'a> Sheet<'a> {
     /// The page.
     pub fn html(&self) -> String {
         let has_two = self.sections.iter().any(|section| section.runs.len() == 2);
-        let page = html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta http-equiv="Content-Security-Policy" content=(POLICY);
-                    title { (self.title) }
-                    style { (PreEscaped(plot::STYLE)) (PreEscaped(STYLE)) }
-                }
-                body {
-                    h1 { (self.title) }
-                    @for (name, about) in &self.origins { (origin(name, about)) }
-                    (self.servers())
-                    @for note in &self.notes { p { (note) } }
-                    (how_to_read(has_two))
-                    (self.contents())
-                    @for (number, section) in self.sections.iter().enumerate() { (section::html(number, section)) }
-                }
-            }
+        let body = html! {
+            @for (name, about) in &self.origins { (origin(name, about)) }
+            (self.servers())
+            @for note in &self.notes { p { (note) } }
+            (how_to_read(has_two))
+            (self.contents())
+            @for (number, section) in self.sections.iter().enumerate() { (section::html(number, section)) }
         };
-        page.into_string()
+        document(&self.title, &body)
     }
 
     /// The servers and their versions.
@@ -106,6 +93,49 @@ impl<'a> Sheet<'a> {
             }
         }
     }
+}
+
+/// Plots that belong together, for a page that shows nothing else.
+#[derive(Debug)]
+pub struct PageSection {
+    pub title: String,
+    pub about: String,
+    pub plots: Vec<Chart>,
+}
+
+/// A page of plots in the style of the others.
+pub fn plots_page(title: &str, sections: &[PageSection]) -> String {
+    let body = html! {
+        @for section in sections {
+            section {
+                h2 { (section.title) }
+                p { (section.about) }
+                div.plots { @for plot in &section.plots { (plot.html()) } }
+            }
+        }
+    };
+    document(title, &body)
+}
+
+/// A whole page.
+fn document(title: &str, body: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                title { (title) }
+                style { (PreEscaped(plot::STYLE)) (PreEscaped(STYLE)) }
+            }
+            body {
+                h1 { (title) }
+                (body)
+            }
+        }
+    };
+    page.into_string()
 }
 
 fn origin(name: &str, about: &About) -> Markup {

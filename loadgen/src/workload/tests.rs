@@ -1,3 +1,5 @@
+//! Workload files that are read, and the mistakes in them that are told.
+
 use std::path::Path;
 
 use super::{GroupSize, Pace, Workload};

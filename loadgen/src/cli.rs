@@ -133,7 +133,7 @@ pub struct Options {
     #[arg(long)]
     pub durable: bool,
 
-    /// Seconds after which something that has not happened is a failure
+    /// Seconds without any progress after which a run has failed
     #[arg(long, value_name = "SECONDS", default_value_t = 120.0, value_parser = positive)]
     pub patience: f64,
 

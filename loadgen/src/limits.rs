@@ -56,9 +56,15 @@ pub const CONNECTING_MIN: usize = 4;
 
 /// Clients of a thread with conditions of their own whose first contents are awaited at a time. Each of these is parsed,
 /// half a millisecond for some forty kilobytes, while the others wait: with all of ten thousand they would wait for
-/// longer than the five seconds in which servers want their probes answered.
-pub const ASKING_MAX: usize = 512;
+/// longer than the five seconds in which servers want their probes answered, with five hundred still so on a machine
+/// that has ten times as much to do as it can. As many keep a server busy.
+pub const ASKING_MAX: usize = 64;
 
 /// Time after attempts have failed in which further failures are those of the same crowd, in milliseconds: attempts
 /// that began together time out together.
 pub const CROWD_MS: u64 = 1000;
+
+/// Changes that a thread remembers for those of its clients that are behind, and the rows that these name: three storms
+/// of 5,000, in some 20 MB at most. What is older is parsed again by each client that still gets it.
+pub const RECENT_CHANGES_MAX: usize = 16 << 10;
+pub const RECENT_ROWS_MAX: usize = 256 << 10;

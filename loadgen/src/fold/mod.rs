@@ -9,7 +9,7 @@ pub mod columns;
 pub mod row;
 pub mod state;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
@@ -23,6 +23,7 @@ use crate::error::{Failure, Result};
 use crate::fold::columns::Columns;
 use crate::fold::row::Row;
 use crate::fold::state::{Change, How, State, Touched};
+use crate::limits;
 
 /// The monitor id of the `_Server` database, as clients of upstream's library choose it.
 pub const SERVER_MONITOR_ID: &str = r#"["monid","_Server"]"#;
@@ -38,6 +39,9 @@ pub struct Folds {
     empty: Rc<State>,
     states: HashMap<u128, Weak<State>>,
     rows: HashMap<u128, Weak<Row>>,
+    /// Changes that clients may still have before them, and the rows that they name.
+    recent: VecDeque<Rc<Change>>,
+    recent_rows: usize,
     parser: Parser,
     arena: Bump,
     scratch: Vec<u8>,
@@ -50,6 +54,8 @@ impl Folds {
             empty: Rc::default(),
             states: HashMap::new(),
             rows: HashMap::new(),
+            recent: VecDeque::new(),
+            recent_rows: 0,
             parser: Parser::new(),
             arena: Bump::new(),
             scratch: Vec::new(),
@@ -87,8 +93,21 @@ impl Folds {
         self.arena = arena;
         self.scratch = scratch;
         let change = Rc::new(change?);
-        before.learn(hash, change.clone());
+        before.learn(hash, &change, text.len() > limits::PARTIAL_BYTES_MAX);
+        self.remember(change.clone());
         Ok(Some(change))
+    }
+
+    /// Holds a change for the clients that get it later, and lets go of the oldest ones.
+    fn remember(&mut self, change: Rc<Change>) {
+        self.recent_rows += change.touched.len();
+        self.recent.push_back(change);
+        while self.recent.len() > limits::RECENT_CHANGES_MAX || self.recent_rows > limits::RECENT_ROWS_MAX {
+            let Some(oldest) = self.recent.pop_front() else {
+                break;
+            };
+            self.recent_rows -= oldest.touched.len();
+        }
     }
 
     fn parse(&mut self, before: &Rc<State>, text: &mut [u8], arena: &Bump) -> Result<Change> {

@@ -7,10 +7,12 @@
 //! ```
 //!
 //! A state is a persistent map, so that a new one costs what the update changes. Edges lead to states of higher
-//! generations only; there are no cycles, and a state vanishes when no client stands at it or before it.
+//! generations only, so there are no cycles. An edge does not keep what it leads to: what clients stand at lives, and
+//! what [`Folds`](crate::fold::Folds) holds as recent; an update that nobody remembers is parsed again. The edges of long
+//! messages, whose text is not kept by every client, live as long as the state where they begin.
 
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use rpds::HashTrieMap;
 
@@ -23,7 +25,25 @@ pub struct State {
     /// The sum of the rows' digests: equal for equal contents, whatever the way that led there.
     digest: u128,
     generation: u64,
-    next: RefCell<Vec<(u128, Rc<Change>)>>,
+    next: RefCell<Vec<(u128, Edge)>>,
+}
+
+/// Where the bytes of an update lead.
+#[derive(Debug)]
+enum Edge {
+    /// As long as anybody holds it.
+    Known(Weak<Change>),
+    /// As long as the state where it begins.
+    Kept(Rc<Change>),
+}
+
+impl Edge {
+    fn change(&self) -> Option<Rc<Change>> {
+        match self {
+            Edge::Known(change) => change.upgrade(),
+            Edge::Kept(change) => Some(change.clone()),
+        }
+    }
 }
 
 /// What an update did.
@@ -98,13 +118,24 @@ impl State {
     /// The change that bytes of that hash make, if they came by before.
     pub(super) fn known(&self, hash: u128) -> Option<Rc<Change>> {
         let next = self.next.borrow();
-        next.iter()
-            .find(|(known, _)| *known == hash)
-            .map(|(_, change)| change.clone())
+        let (_, edge) = next.iter().find(|(known, _)| *known == hash)?;
+        edge.change()
     }
 
-    pub(super) fn learn(&self, hash: u128, change: Rc<Change>) {
-        self.next.borrow_mut().push((hash, change));
+    /// Remembers a change; for as long as this state lives, if it `is_long`.
+    pub(super) fn learn(&self, hash: u128, change: &Rc<Change>, is_long: bool) {
+        let mut next = self.next.borrow_mut();
+        if next.len() == next.capacity() {
+            next.retain(|(_, edge)| edge.change().is_some());
+        }
+        next.retain(|(known, _)| *known != hash);
+        next.push((
+            hash,
+            match is_long {
+                true => Edge::Kept(change.clone()),
+                false => Edge::Known(Rc::downgrade(change)),
+            },
+        ));
     }
 }
 
@@ -112,7 +143,8 @@ impl State {
 impl Drop for State {
     fn drop(&mut self) {
         let mut edges = std::mem::take(self.next.get_mut());
-        while let Some((_, change)) = edges.pop() {
+        while let Some((_, edge)) = edges.pop() {
+            let Edge::Kept(change) = edge else { continue };
             let Some(mut state) = Rc::into_inner(change)
                 .and_then(|change| change.after)
                 .and_then(Rc::into_inner)

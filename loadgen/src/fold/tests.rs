@@ -86,3 +86,19 @@ fn long_chains_of_states_end() {
     assert_eq!(state.len(), 1);
     drop((state, first, folds));
 }
+
+#[test]
+fn old_changes_are_forgotten_and_parsed_again() {
+    let mut folds = folds();
+    let empty = folds.empty();
+    let first = update(&mut folds, &empty, json!({A: {"insert": {"n": 1}}})).unwrap();
+    let second = update(&mut folds, &first, json!({A: {"modify": {"n": 2}}})).unwrap();
+    let (forgotten, digest) = (Rc::downgrade(&second), second.digest());
+    let mut state = second;
+    for number in 3..20_000 {
+        state = update(&mut folds, &state, json!({A: {"modify": {"n": number}}})).unwrap();
+    }
+    assert!(forgotten.upgrade().is_none());
+    let again = update(&mut folds, &first, json!({A: {"modify": {"n": 2}}})).unwrap();
+    assert_eq!(again.digest(), digest);
+}

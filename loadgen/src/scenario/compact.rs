@@ -90,6 +90,7 @@ impl Behaviour for Worker {
 
 pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     trial.require(site::NEEDED)?;
+    trial.server.require_control()?;
     let clients = trial.settings.clients;
     let mut size = open::size(clients);
     size.nodes = size.nodes.max(WRITERS);

@@ -28,6 +28,7 @@ pub(super) fn size(clients: usize) -> Size {
 
 pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     trial.require(site::NEEDED)?;
+    trial.server.require_control()?;
     Site::fill(&mut trial.control, &trial.columns, size(trial.settings.clients))?;
     let requests = monitor::everything(&trial.columns);
     let before = trial.contents(&requests)?;

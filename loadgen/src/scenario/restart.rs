@@ -22,6 +22,7 @@ impl Behaviour for Returner {
 
 pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     trial.require(site::NEEDED)?;
+    trial.server.require_control()?;
     let clients = trial.settings.clients;
     let size = Size {
         nodes: 1,

@@ -93,32 +93,37 @@ impl Server {
         self.process().and_then(version::of)
     }
 
+    /// Fails unless the server can be stopped, started and told what to do.
+    pub fn require_control(&mut self) -> Result<()> {
+        self.spawned().map(|_| ())
+    }
+
     /// Ends the server.
     pub fn stop(&mut self) -> Result<()> {
-        self.spawned("stop")?.stop();
+        self.spawned()?.stop();
         Ok(())
     }
 
     /// Starts the server again on the same database and address, and waits until it answers.
     pub fn start_again(&mut self) -> Result<()> {
-        self.spawned("start")?.start_again()
+        self.spawned()?.start_again()
     }
 
     /// Runs a control command and waits for its end.
     pub fn command(&mut self, method: &str, argument: &str) -> Result<()> {
-        self.spawned("control")?.command(method, argument)
+        self.spawned()?.command(method, argument)
     }
 
     /// The size of the database's file.
     pub fn database_bytes(&mut self) -> Result<u64> {
-        self.spawned("look at the file of")?.database_bytes()
+        self.spawned()?.database_bytes()
     }
 
-    /// The server, if it is ours to `verb` it.
-    fn spawned(&mut self, verb: &str) -> Result<&mut Spawned> {
+    /// The server, if we have started it.
+    fn spawned(&mut self) -> Result<&mut Spawned> {
         match self {
             Server::Running { address, .. } => Err(Failure::Usage(format!(
-                "this scenario must {verb} the server, which it cannot with {address}; use --spawn instead of --server"
+                "this scenario starts, stops or controls the server, which it cannot with {address}; use --spawn instead of --server"
             ))),
             Server::Spawned(spawned) => Ok(spawned),
         }

@@ -96,7 +96,12 @@ impl Spawned {
         });
         let default = format!("ovsdb-server.{}.ctl", self.child.id());
         let path = named.unwrap_or_else(|| self.directory.path().join(default));
-        Control::open(&Address::Unix(path))?.call_raw(method, &format!("[\"{argument}\"]"))?;
+        let mut control = Control::open(&Address::Unix(path)).map_err(|failure| {
+            Failure::Server(format!(
+                "{failure}; give the server --unixctl={{sock}}.ctl to be controlled by"
+            ))
+        })?;
+        control.call_raw(method, &format!("[\"{argument}\"]"))?;
         Ok(())
     }
 

@@ -256,6 +256,17 @@ fn a_server_dies_in(scenario: &str) {
 }
 
 #[test]
+fn a_server_that_is_not_ours_is_left_alone() {
+    let server = liar::Liar::start(liar::Lie::Closes);
+    for scenario in ["open", "compact", "restart"] {
+        let (succeeded, _, errors) = run(&["--server", &server.remote(), "--scenario", scenario]);
+        assert!(!succeeded, "{scenario}");
+        assert!(errors.contains("use --spawn instead of --server"), "{errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+    }
+}
+
+#[test]
 fn lies_fail_the_run() {
     for (lie, expected) in [
         (liar::Lie::WrongCount, r#"instead of [{"count":1}]"#),

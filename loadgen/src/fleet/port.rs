@@ -70,8 +70,7 @@ pub struct Port {
     /// Clients that are on their way to being ready.
     pub(super) underway: usize,
     pub(super) pace: Pace,
-    /// Clients that wait for their turn to ask for data, and how many are asking. One that has lost its connection
-    /// meanwhile is passed over.
+    /// Clients that wait for their turn to ask for data, and how many are asking.
     pub(super) greeted: VecDeque<usize>,
     pub(super) asking: usize,
     /// Clients with something to send.
@@ -276,10 +275,15 @@ impl Port {
         if !client.outstanding.is_empty() {
             return false;
         }
-        if client.phase == Phase::Greeting && (self.plan.monitor)(self.first + index).is_some() {
-            self.clients[index].phase = Phase::Greeted;
-            self.greeted.push_back(index);
-            self.ask_for_data();
+        if client.phase == Phase::Greeting
+            && let Some(requests) = (self.plan.monitor)(self.first + index)
+        {
+            if self.asking < self.plan.asking_max {
+                self.ask_for_data(index, &requests);
+            } else {
+                self.clients[index].phase = Phase::Greeted;
+                self.greeted.push_back(index);
+            }
             return false;
         }
         let before = std::mem::replace(&mut self.clients[index].phase, Phase::Ready);
@@ -294,33 +298,30 @@ impl Port {
         true
     }
 
-    /// Lets as many clients ask for their data as may.
-    fn ask_for_data(&mut self) {
-        while self.asking < self.plan.asking_max
-            && let Some(index) = self.greeted.pop_front()
-        {
-            if self.clients[index].phase != Phase::Greeted {
-                continue;
-            }
-            let Some(requests) = (self.plan.monitor)(self.first + index) else {
-                continue;
-            };
-            let last_id = self.clients[index].last_id;
-            let database = &self.plan.columns.database;
-            let (method, params) = handshake::data_monitor(database, &requests, last_id);
-            self.asking += 1;
-            self.clients[index].phase = Phase::Asking;
-            let now = Instant::now();
-            let (aware, params_aware) = handshake::CHANGE_AWARE;
-            self.send(index, Step::ChangeAware, now, aware, params_aware);
-            self.send(index, Step::DataMonitor, now, method, &params);
-        }
+    fn ask_for_data(&mut self, index: usize, requests: &str) {
+        let last_id = self.clients[index].last_id;
+        let database = &self.plan.columns.database;
+        let (method, params) = handshake::data_monitor(database, requests, last_id);
+        self.asking += 1;
+        self.clients[index].phase = Phase::Asking;
+        let now = Instant::now();
+        let (aware, params_aware) = handshake::CHANGE_AWARE;
+        self.send(index, Step::ChangeAware, now, aware, params_aware);
+        self.send(index, Step::DataMonitor, now, method, &params);
     }
 
     /// A client has its first contents, or has lost its connection.
     fn stop_asking(&mut self) {
         self.asking -= 1;
-        self.ask_for_data();
+        // One that has lost its connection since it was queued is queued again, if it has a new one.
+        while self.asking < self.plan.asking_max
+            && let Some(index) = self.greeted.pop_front()
+        {
+            let requests = (self.plan.monitor)(self.first + index);
+            if let (Phase::Greeted, Some(requests)) = (self.clients[index].phase, requests) {
+                self.ask_for_data(index, &requests);
+            }
+        }
     }
 
     /// A connection or an attempt ended.

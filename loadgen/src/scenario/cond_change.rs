@@ -32,6 +32,8 @@ const SERIES: &[&str] = &["condition changed", "echo beside"];
 /// The datapaths, and who has which.
 struct Gateways {
     datapaths: Vec<String>,
+    /// The clause of each, ready to be sent: a thousand requests of thousands of clauses are made at once.
+    clauses: Vec<String>,
     /// Datapaths that all have.
     common: usize,
     changers: usize,
@@ -46,11 +48,22 @@ impl Gateways {
                 ..Condition::default()
             };
         }
-        // The order of clauses is that of a hash table, which differs between clients.
-        let (before, after) = self.datapaths[..self.common].split_at(client % self.common);
-        let new = (0..added).map(|round| &self.datapaths[self.common + (client + round) % ADDED]);
-        let all = after.iter().chain(before).chain(new);
-        Views::any_of(TABLES, SELECTED_BY, all.map(|datapath| &**datapath))
+        let datapaths = self.of(&self.datapaths, client, added);
+        Views::any_of(TABLES, SELECTED_BY, datapaths)
+    }
+
+    /// Those of all datapaths that a client has after so many additions, in the order of its hash table, which
+    /// differs between clients.
+    fn of<'a>(
+        &self,
+        all: &'a [String],
+        client: usize,
+        added: usize,
+    ) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
+        let (common, additions) = all.split_at(self.common);
+        let (before, after) = common.split_at(client % self.common);
+        let new = (0..added).map(move |round| &additions[(client + round) % ADDED]);
+        after.iter().chain(before).chain(new).map(|text| &**text)
     }
 }
 
@@ -63,9 +76,11 @@ struct Gateway {
 impl Gateway {
     fn change(&self, port: &mut Port, client: usize, added: usize, intended: Instant) {
         let database = &self.columns.database;
-        let condition = self.gateways.condition(client, added);
-        let wanted = monitor::changed(&condition, TABLES);
-        let params = format!(r#"[["monid","{database}"],["monid","{database}"],{wanted}]"#);
+        let clauses: Vec<&str> = self.gateways.of(&self.gateways.clauses, client, added).collect();
+        let (table, clauses) = (TABLES[0], clauses.join(","));
+        let params = format!(
+            r#"[["monid","{database}"],["monid","{database}"],{{"{table}":[{{"where":[{clauses}]}}]}}]"#
+        );
         port.request(
             client,
             Request {
@@ -121,8 +136,13 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         .collect();
     let database = trial.database().to_owned();
     trial.control.transact(&database, &ports.join(","))?;
+    let clauses = datapaths
+        .iter()
+        .map(|datapath| monitor::clause_text(SELECTED_BY[0].1, "==", datapath))
+        .collect();
     let gateways = Arc::new(Gateways {
         datapaths,
+        clauses,
         common,
         changers,
     });

@@ -98,14 +98,9 @@ pub fn conditional(columns: &Columns, condition: &Condition) -> Arc<str> {
     out.into()
 }
 
-/// The conditions of a `monitor_cond_change` for some tables.
-pub fn changed(condition: &Condition, tables: &[&str]) -> String {
-    let tables: Vec<String> = tables
-        .iter()
-        .filter_map(|table| Some((table, clauses_of(condition, table)?)))
-        .map(|(table, clauses)| format!(r#""{table}":[{{"where":[{clauses}]}}]"#))
-        .collect();
-    format!("{{{}}}", tables.join(","))
+/// A clause in JSON.
+pub fn clause_text(column: &str, function: &str, value: &str) -> String {
+    format!(r#"["{column}","{function}",{value}]"#)
 }
 
 /// The clauses of a table in JSON; `None` if all its rows are wanted.
@@ -114,7 +109,7 @@ fn clauses_of(condition: &Condition, table: &str) -> Option<String> {
         .clauses
         .iter()
         .filter(|clause| clause.table == table)
-        .map(|clause| format!(r#"["{}","{}",{}]"#, clause.column, clause.function, clause.value))
+        .map(|clause| clause_text(&clause.column, clause.function, &clause.value))
         .collect();
     (!clauses.is_empty()).then(|| clauses.join(","))
 }

@@ -21,6 +21,10 @@ pub const EVENTS_MAX: usize = 512;
 /// Reads from one client before the next one is served.
 pub const READS_PER_TURN_MAX: usize = 4;
 
+/// Time that a client thread may be busy before it is mentioned when a connection is lost: a turn serves a few hundred
+/// of the clients, so that all wait for several turns, and servers close connections that are silent for five seconds.
+pub const TURN_MAX: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// Longest sleep of a client thread, in milliseconds; its timers are no finer than that.
 pub const SLEEP_MAX_MS: u64 = 50;
 

@@ -76,6 +76,8 @@ pub struct Port {
     /// Clients with something to send.
     pub(super) dirty: Vec<usize>,
     pub(super) references: usize,
+    /// The longest time between two looks at the sockets.
+    pub(super) longest_turn: Duration,
     pub(super) latencies: Latencies,
 }
 
@@ -348,9 +350,11 @@ impl Port {
                     Ending::Error(error) => error.to_string(),
                     Ending::TimedOut => "it does not answer".to_owned(),
                 };
-                return self
-                    .board
-                    .fail(Failure::Lost(format!("lost {}: {reason}", self.plan.address)));
+                let excuse = self.excuse();
+                return self.board.fail(Failure::Lost(format!(
+                    "lost {}: {reason}{excuse}",
+                    self.plan.address
+                )));
             }
         }
         client.disconnect();
@@ -371,6 +375,17 @@ impl Port {
             self.stop_asking();
         }
         self.run_reconnect(index);
+    }
+
+    /// What to say of a lost connection if this program may have caused it by not answering probes in time.
+    fn excuse(&self) -> String {
+        if self.longest_turn < crate::limits::TURN_MAX {
+            return String::new();
+        }
+        format!(
+            " (this program was busy for {:.1} s at a time; it needs a processor of its own, or fewer clients)",
+            self.longest_turn.as_secs_f64()
+        )
     }
 
     pub(super) fn send(&mut self, index: usize, step: Step, intended: Instant, method: &str, params: &str) {
@@ -407,6 +422,8 @@ impl Port {
             self.clients[index].is_dirty = false;
             self.flush(index);
         }
+        // A connection that ended may have let another client ask.
+        dirty.append(&mut self.dirty);
         self.dirty = dirty;
     }
 

@@ -99,6 +99,7 @@ impl<B: Behaviour> Shard<B> {
             asking: 0,
             dirty: Vec::new(),
             references: 0,
+            longest_turn: Duration::ZERO,
             latencies: Latencies::default(),
         };
         Ok(Shard {
@@ -113,17 +114,20 @@ impl<B: Behaviour> Shard<B> {
     /// Runs until it is told to end.
     pub(super) fn run(mut self) {
         let mut events = [const { MaybeUninit::uninit() }; limits::EVENTS_MAX];
+        let mut awake = Instant::now();
         loop {
             let wish = self.behaviour.turn(&mut self.port, Instant::now());
             self.run_timers();
             self.port.fill_up();
             self.port.flush_all();
             let timeout = self.timeout(wish);
+            self.port.longest_turn = self.port.longest_turn.max(awake.elapsed());
             let ready: &[epoll::Event] = match epoll::wait(&self.port.epoll, &mut events, Some(&timeout)) {
                 Ok((ready, _)) => ready,
                 Err(rustix::io::Errno::INTR) => &[],
                 Err(error) => return self.port.board.fail(Failure::Machine(format!("epoll: {error}"))),
             };
+            awake = Instant::now();
             for event in ready {
                 let (index, flags) = (event.data.u64(), event.flags);
                 if index == WAKER {

@@ -55,7 +55,7 @@ pub enum Output {
     /// They are left to others.
     #[default]
     Closed,
-    /// They stay what they were, for programs whose output is what they are run for.
+    /// Standard output stays what it was, for programs whose output is what they are run for.
     Kept,
 }
 
@@ -158,12 +158,12 @@ pub struct Running {
 fn close_standard_streams(output: Output) {
     match std::fs::File::options().read(true).write(true).open("/dev/null") {
         Ok(null) => {
-            let replaced = rustix::stdio::dup2_stdin(&null).and_then(|()| match output {
-                Output::Kept => Ok(()),
-                Output::Closed => {
-                    rustix::stdio::dup2_stdout(&null).and_then(|()| rustix::stdio::dup2_stderr(&null))
-                }
-            });
+            let replaced = rustix::stdio::dup2_stdin(&null)
+                .and_then(|()| rustix::stdio::dup2_stderr(&null))
+                .and_then(|()| match output {
+                    Output::Kept => Ok(()),
+                    Output::Closed => rustix::stdio::dup2_stdout(&null),
+                });
             if let Err(error) = replaced {
                 log::warn!(target: MODULE, "cannot replace the standard streams: {error}");
             }

@@ -38,7 +38,8 @@ impl FromStr for IoChoice {
 pub struct RingRefused(io::Error);
 
 impl IoChoice {
-    /// Probes where the choice asks for it and says once in the log what is used.
+    /// Probes where the choice asks for it. The log says what is used: at level info only if that is not the ring
+    /// that was hoped for, so that a server whose standard error somebody reads is as quiet as upstream.
     pub fn resolve(self) -> Result<Driver, RingRefused> {
         let driver = match self {
             IoChoice::Epoll => Driver::Epoll,
@@ -51,7 +52,7 @@ impl IoChoice {
                 }
             },
         };
-        log::info!(target: "runtime", "using {driver} for connections");
+        log::debug!(target: "runtime", "using {driver} for connections");
         Ok(driver)
     }
 }

@@ -12,6 +12,7 @@ mod readiness;
 mod remotes;
 pub mod runtime;
 pub mod server;
+pub mod settings;
 pub mod unixctl;
 pub mod vlog;
 mod worker;

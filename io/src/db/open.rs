@@ -22,11 +22,10 @@ pub(crate) struct Opened {
 }
 
 /// Opens the standalone database at `path` for writing; texts of errors are upstream's.
-pub(crate) fn open(path: &Path, epoch: u64) -> Result<Opened, String> {
-    let mut reader =
-        Reader::open(Arc::new(RealDisk), path, Access::ReadWrite).map_err(|error| error.to_string())?;
-    let store = replay(&mut reader, epoch).map_err(|error| error.to_string())?;
-    let writer = reader.into_writer().map_err(|error| error.to_string())?;
+pub(crate) fn open(path: &Path, epoch: u64) -> Result<Opened, Error> {
+    let mut reader = Reader::open(Arc::new(RealDisk), path, Access::ReadWrite)?;
+    let store = replay(&mut reader, epoch)?;
+    let writer = reader.into_writer()?;
     Ok(Opened { store, writer })
 }
 

@@ -4,19 +4,19 @@
 //! database holds. [`Remotes::reconcile`] opens what is missing and gives up what is not wanted any more; it
 //! runs at the start and whenever something may have changed, and does nothing when nothing has.
 
-pub(crate) mod configured;
+mod configured;
 mod status;
 mod table;
 
+pub(crate) use configured::{Options, Wanted};
 pub(crate) use table::{RemoteEntry, RemoteTable};
 
 use crate::errors::strerror;
 use crate::net::{Active, Dial, Listener, Passive, Remote, Serving};
 use crate::runtime::Workers;
-use configured::{Options, Wanted};
 use ovsdb_engine::sequencer::Rights;
 use ovsdb_engine::session::{Shared, Which};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Default mark of connections for the network (upstream's `DSCP_DEFAULT`).
@@ -27,8 +27,8 @@ pub(crate) struct Remotes {
     shared: Arc<Shared>,
     workers: Workers,
     table: Arc<RemoteTable>,
-    /// As given, `db:` remotes included.
-    given: BTreeSet<String>,
+    /// As given, `db:` remotes included; the options of those stand in their rows.
+    given: Wanted,
     open: BTreeMap<String, Open>,
     /// The last complaint about a `db:` remote, so that each is made once.
     complaints: BTreeMap<String, String>,
@@ -54,7 +54,7 @@ enum Carrier {
 
 impl Remotes {
     pub(crate) fn new(shared: Arc<Shared>, workers: Workers, table: Arc<RemoteTable>) -> Remotes {
-        let (given, open, complaints) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
+        let (given, open, complaints) = (Wanted::new(), BTreeMap::new(), BTreeMap::new());
         Remotes {
             shared,
             workers,
@@ -68,21 +68,38 @@ impl Remotes {
 
     /// Adds a remote as an operator writes it. It is opened by the next [`Remotes::reconcile`].
     pub(crate) fn add(&mut self, target: &str) -> Result<(), String> {
-        if let Remote::Column(column) = target.parse().map_err(|error| format!("{error}"))? {
-            configured::locate(&column, &self.shared.catalog())?;
-        }
-        self.given.insert(target.to_owned());
+        self.check(target)?;
+        self.given.entry(target.to_owned()).or_default();
         Ok(())
     }
 
     /// Removes a remote that was given; false if it was not.
     pub(crate) fn remove(&mut self, target: &str) -> bool {
-        self.given.remove(target)
+        self.given.remove(target).is_some()
     }
 
-    /// What was given, sorted.
-    pub(crate) fn given(&self) -> impl Iterator<Item = &str> {
-        self.given.iter().map(String::as_str)
+    /// Replaces what was given, opens and closes accordingly, and gives what is wrong with it. A `db:` remote
+    /// whose column is not there stays among the given: its database may come.
+    pub(crate) fn set(&mut self, given: Wanted) -> Vec<String> {
+        let complaints = given
+            .keys()
+            .filter_map(|target| self.check(target).err())
+            .collect();
+        self.given = given;
+        self.reconcile();
+        complaints
+    }
+
+    fn check(&self, target: &str) -> Result<(), String> {
+        if let Remote::Column(column) = target.parse().map_err(|error| format!("{error}"))? {
+            configured::locate(&column, &self.shared.catalog())?;
+        }
+        Ok(())
+    }
+
+    /// What was given.
+    pub(crate) fn given(&self) -> &Wanted {
+        &self.given
     }
 
     /// Opens what is wanted and not open, and closes what is open and not wanted.
@@ -148,9 +165,9 @@ impl Remotes {
     fn wanted(&mut self) -> Wanted {
         let catalog = self.shared.catalog();
         let mut wanted = Wanted::new();
-        for target in &self.given {
+        for (target, options) in &self.given {
             let Ok(Remote::Column(column)) = target.parse() else {
-                wanted.insert(target.clone(), Options::default());
+                wanted.insert(target.clone(), options.clone());
                 continue;
             };
             match configured::read(&column, &catalog) {

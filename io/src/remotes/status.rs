@@ -9,11 +9,11 @@ use super::{RemoteStatus, Remotes};
 use crate::net::Remote;
 use ovsdb_engine::database::Database;
 use ovsdb_engine::datum::{Atom, Datum};
-use ovsdb_engine::ids::ColumnIdx;
+use ovsdb_engine::ids::{ColumnIdx, TableId};
 use ovsdb_engine::schema::TableSchema;
-use ovsdb_engine::store::Row;
+use ovsdb_engine::store::{Row, View};
 use ovsdb_wire::write;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -33,7 +33,7 @@ impl Remotes {
         let statuses: BTreeMap<&str, RemoteStatus<'_>> =
             self.status().map(|status| (status.target, status)).collect();
         let mut reports = Vec::new();
-        for target in &self.given {
+        for target in self.given.keys() {
             let Ok(Remote::Column(column)) = target.parse() else {
                 continue;
             };
@@ -48,10 +48,13 @@ impl Remotes {
             let mut ops = Vec::new();
             let mut list = write::Items::begin(&mut ops);
             let mut is_changed = false;
-            for (_, row) in view.table(reference.table).iter() {
-                let Some(status) = columns.target(row).and_then(|target| statuses.get(target)) else {
+            for row in referenced(&view, table, idx, reference.table) {
+                let Some(target) = columns.target(row) else {
                     continue;
                 };
+                // A target that is no remote, or not yet, has nobody connected.
+                let absent = RemoteStatus::absent(target);
+                let status = statuses.get(target).unwrap_or(&absent);
                 if columns.differ(row, status) {
                     is_changed = true;
                     columns.update(&schema.name, row.uuid(), status, list.item());
@@ -67,6 +70,22 @@ impl Remotes {
         }
         reports
     }
+}
+
+/// The rows of table `of` to which `column` of `table` refers, each once.
+fn referenced(view: &View, table: TableId, column: ColumnIdx, of: TableId) -> impl Iterator<Item = &Row> {
+    let uuids: BTreeSet<Uuid> = view
+        .table(table)
+        .iter()
+        .flat_map(|(_, row)| row.get(column).keys())
+        .filter_map(|atom| match atom {
+            Atom::Uuid(uuid) => Some(*uuid),
+            _ => None,
+        })
+        .collect();
+    uuids
+        .into_iter()
+        .filter_map(move |uuid| view.table(of).get(uuid).map(|(_, row)| row))
 }
 
 struct StatusColumns {
@@ -119,7 +138,16 @@ impl StatusColumns {
     }
 }
 
-impl RemoteStatus<'_> {
+impl<'r> RemoteStatus<'r> {
+    fn absent(target: &'r str) -> RemoteStatus<'r> {
+        RemoteStatus {
+            target,
+            sessions_count: 0,
+            bound_port: None,
+            dial: None,
+        }
+    }
+
     fn is_connected(&self) -> bool {
         self.sessions_count > 0
     }

@@ -1,11 +1,11 @@
 //! The commands of the control socket that are about the server (`ovsdb-server`(1), "Runtime Management
 //! Commands"). Texts are upstream's.
 
-use super::Server;
+use super::{Server, configuration};
+use crate::settings::Model;
 use crate::unixctl::{Answer, Commands};
 use ovsdb_engine::session::Which;
 use std::cell::RefCell;
-use std::path::Path;
 use std::rc::Rc;
 use tokio::task::spawn_local;
 
@@ -29,6 +29,7 @@ pub(super) fn register(commands: &mut Commands, server: &Shared) {
     add("ovsdb-server/list-remotes", "", 0..=0, list_remotes);
     add("ovsdb-server/compact", "", 0..=1, compact);
     add("ovsdb-server/reconnect", "", 0..=0, reconnect);
+    add("ovsdb-server/reload", "", 0..=0, reload);
     add("ovsdb-server/get-db-storage-status", "DB", 1..=1, storage_status);
     add("ovsdb-server/sync-status", "", 0..=0, sync_status);
     add(
@@ -50,13 +51,42 @@ fn memory_show(server: &Shared, _args: &[String], answer: Answer) {
 }
 
 fn add_db(server: &Shared, args: &[String], answer: Answer) {
-    let added = server.borrow_mut().add_database(Path::new(&args[0]));
+    let added = {
+        let mut server = server.borrow_mut();
+        let (given, model) = Model::of_argument(&args[0]);
+        let added = server
+            .check_no_file()
+            .and_then(|()| server.add_database(given, model));
+        server.keep_settings();
+        added
+    };
     settle_when_listed(server, answer, added);
 }
 
 fn remove_db(server: &Shared, args: &[String], answer: Answer) {
-    let removed = server.borrow_mut().remove_database(&args[0]);
+    let removed = {
+        let mut server = server.borrow_mut();
+        let removed = server
+            .check_no_file()
+            .and_then(|()| server.remove_database(&args[0]));
+        server.keep_settings();
+        removed
+    };
     settle_when_listed(server, answer, removed);
+}
+
+fn reload(server: &Shared, _args: &[String], answer: Answer) {
+    if server.borrow().source.file().is_none() {
+        return answer.error("Configuration file was not specified on command line");
+    }
+    let server = Rc::clone(server);
+    spawn_local(async move {
+        if configuration::load(&server).await {
+            answer.done();
+        } else {
+            answer.error("Configuration failed.  See the log file for details.");
+        }
+    });
 }
 
 fn list_dbs(server: &Shared, _args: &[String], answer: Answer) {
@@ -65,28 +95,34 @@ fn list_dbs(server: &Shared, _args: &[String], answer: Answer) {
 
 fn add_remote(server: &Shared, args: &[String], answer: Answer) {
     let mut server = server.borrow_mut();
-    let added = if args[0].starts_with("pfd:") {
-        Err("pfd: remotes can only be specified on the command line".to_owned())
-    } else {
+    let added = server.check_no_file().and_then(|()| {
+        if args[0].starts_with("pfd:") {
+            return Err("pfd: remotes can only be specified on the command line".to_owned());
+        }
         server.remotes.add(&args[0])
-    };
+    });
     if added.is_ok() {
         server.remotes.reconcile();
+        server.keep_settings();
     }
     settle(answer, added);
 }
 
 fn remove_remote(server: &Shared, args: &[String], answer: Answer) {
     let mut server = server.borrow_mut();
+    if let Err(error) = server.check_no_file() {
+        return answer.error(error);
+    }
     if !server.remotes.remove(&args[0]) {
         return answer.error("no such remote");
     }
     server.remotes.reconcile();
+    server.keep_settings();
     answer.done();
 }
 
 fn list_remotes(server: &Shared, _args: &[String], answer: Answer) {
-    answer.text(lines(server.borrow().remotes.given()));
+    answer.text(lines(server.borrow().remotes.given().keys().map(String::as_str)));
 }
 
 fn compact(server: &Shared, args: &[String], answer: Answer) {

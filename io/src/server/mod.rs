@@ -7,6 +7,7 @@
 
 mod commands;
 mod compaction;
+mod configuration;
 mod memory;
 
 use crate::daemon::{Running, Signals, run_command};
@@ -15,10 +16,12 @@ use crate::errors::strerror;
 use crate::net;
 use crate::remotes::{RemoteTable, Remotes};
 use crate::runtime::{self, IoChoice, Workers};
+use crate::settings::{Model, Source};
 use crate::unixctl::{self, Commands};
 use crate::worker::Worker;
 use bumpalo::Bump;
 use compaction::Compactions;
+use configuration::ServedFile;
 use nix::sys::signal::Signal;
 use ovsdb_engine::database::Database;
 use ovsdb_engine::ids::WorkerId;
@@ -37,21 +40,28 @@ use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// How often what is due from time to time is looked at; upstream's interval for the status of remotes.
 const HOUSEKEEPING: Duration = Duration::from_millis(2500);
 
+/// Least time between two looks at which remotes the databases hold.
+const REMOTES_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Longest wait at the start for the first status of remotes to be written.
+const STATUS_WAIT_MAX: Duration = Duration::from_secs(1);
+
 /// How often `_Server` is looked at while it is being brought up to date, which takes well below that.
 const LISTING_POLL: Duration = Duration::from_micros(200);
 
 /// What a server is to do, resolved from the command line.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Config {
-    /// Files of standalone databases.
-    pub databases: Vec<PathBuf>,
-    /// Remotes as an operator writes them.
-    pub remotes: Vec<String>,
+    /// Where databases and remotes stand.
+    pub source: Source,
+    /// Relative names of databases are looked up here, also when the process has left it.
+    pub directory: PathBuf,
     /// Path of the control socket, `none`, or the default.
     pub unixctl: Option<String>,
     /// First line of `--version`, which `version` answers too.
@@ -69,6 +79,10 @@ pub struct Config {
 struct Server {
     shared: Arc<Shared>,
     settings: HostSettings,
+    source: Source,
+    directory: PathBuf,
+    /// What is served from files, by their names as an operator gave them.
+    files: BTreeMap<String, ServedFile>,
     remotes: Remotes,
     /// By name; `_Server` is among them.
     databases: BTreeMap<String, Hosted>,
@@ -113,7 +127,7 @@ pub fn run(config: Config, ready: impl FnOnce() -> Running) -> Result<Ended, Str
     };
     let control = |workers: Workers| {
         let remotes = Remotes::new(Arc::clone(&shared), workers, Arc::clone(&table));
-        control(&config, Arc::clone(&shared), remotes, watch, ready)
+        control(config, Arc::clone(&shared), remotes, watch, ready)
     };
     runtime::run(&runtime_config, make_worker, control)
         .map_err(|error| format!("failed to start ({error})"))?
@@ -136,7 +150,7 @@ fn inboxes(
 }
 
 async fn control(
-    config: &Config,
+    config: Config,
     shared: Arc<Shared>,
     remotes: Remotes,
     watch: Arc<Notify>,
@@ -159,25 +173,28 @@ async fn control(
     let server = Rc::new(RefCell::new(Server {
         shared,
         settings,
+        source: config.source,
+        directory: config.directory,
+        files: BTreeMap::new(),
         remotes,
         databases: BTreeMap::new(),
         epochs: 0,
         compactions: Compactions::default(),
         exit: Rc::clone(&exit),
     }));
-    let result = match set_up(config, &server).await {
+    let result = match set_up(config.unixctl.as_deref(), &config.version_line, &server).await {
         Ok(unixctl) => {
             let running = ready();
-            log::info!(target: "ovsdb_server", "{}", config.version_line);
-            let result = serve(config, &server, &watch, &exit).await;
+            // With --run the server is more of a tool, and its standard error is read.
+            if config.run.is_none() {
+                log::info!(target: "ovsdb_server", "{}", config.version_line);
+            }
+            let result = serve(config.run.as_deref(), &server, &watch, &exit).await;
             drop(unixctl);
             drop(running);
             result
         }
-        Err(error) => {
-            log::error!(target: "ovsdb_server", "{error}");
-            Err("server configuration failed".to_owned())
-        }
+        Err(error) => Err(error),
     };
     let databases = std::mem::take(&mut server.borrow_mut().databases);
     for (_, database) in databases {
@@ -187,31 +204,25 @@ async fn control(
 }
 
 /// Opens databases, then remotes, then the control socket: who can connect finds everything in its place.
-async fn set_up(config: &Config, server: &Rc<RefCell<Server>>) -> Result<Option<unixctl::Server>, String> {
-    {
-        let mut server = server.borrow_mut();
-        server.open_server_database()?;
-        for path in &config.databases {
-            server.add_database(path)?;
-        }
+async fn set_up(
+    unixctl: Option<&str>,
+    version_line: &str,
+    server: &Rc<RefCell<Server>>,
+) -> Result<Option<unixctl::Server>, String> {
+    server.borrow_mut().open_server_database()?;
+    if !configuration::load(server).await {
+        return Err("server configuration failed".to_owned());
     }
-    wait_for_listing(server).await;
-    {
-        let mut server = server.borrow_mut();
-        for target in &config.remotes {
-            server.remotes.add(target)?;
-        }
-        server.remotes.reconcile();
-    }
+    wait_for_status(server).await;
     let mut commands = Commands::new();
     crate::vlog::register_commands(&mut commands);
     commands::register(&mut commands, server);
     let commands = Rc::new(RefCell::new(commands));
-    let path = match config.unixctl.as_deref() {
+    let path = match unixctl {
         Some("none") => return Ok(None),
         path => path,
     };
-    unixctl::Server::start(path, &config.version_line, commands)
+    unixctl::Server::start(path, version_line, commands)
         .map(Some)
         .map_err(|error| format!("could not initialize control socket ({})", strerror(&error)))
 }
@@ -223,17 +234,25 @@ async fn wait_for_listing(server: &Rc<RefCell<Server>>) {
     }
 }
 
-/// Serves until `exit`, a signal, or the end of `--run`'s command.
+/// Waits until databases that hold remotes say what has become of these: whoever reads that first finds it. Not for
+/// long; a database that cannot be written is served all the same.
+async fn wait_for_status(server: &Rc<RefCell<Server>>) {
+    server.borrow().report_status();
+    let deadline = Instant::now() + STATUS_WAIT_MAX;
+    while !server.borrow().remotes.reports().is_empty() && Instant::now() < deadline {
+        tokio::time::sleep(LISTING_POLL).await;
+    }
+}
+
+/// Serves until `exit`, a signal, or the end of the command `run`.
 async fn serve(
-    config: &Config,
+    run: Option<&str>,
     server: &Rc<RefCell<Server>>,
     watch: &Notify,
     exit: &Notify,
 ) -> Result<Ended, String> {
     let signals = Signals::open().map_err(|error| format!("signals cannot be awaited ({error})"))?;
-    let command = config
-        .run
-        .as_deref()
+    let command = run
         .map(run_command)
         .transpose()
         .map_err(|error| error.to_string())?;
@@ -244,6 +263,9 @@ async fn serve(
         }
     });
     let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
+    // However fast commits come, remotes are looked at ten times a second at most.
+    let mut has_changed = false;
+    let mut next_look = Instant::now();
     loop {
         tokio::select! {
             () = exit.notified() => return Ok(Ended::Exit),
@@ -251,10 +273,11 @@ async fn serve(
                 return signal.map(Ended::Signal).map_err(|error| format!("signals cannot be awaited ({error})"));
             }
             ended = &mut command => return ended.map(|()| Ended::Exit).map_err(|error| error.to_string()),
-            () = watch.notified() => {
+            () = watch.notified(), if !has_changed => has_changed = true,
+            () = tokio::time::sleep_until(next_look), if has_changed => {
+                has_changed = false;
+                next_look = Instant::now() + REMOTES_INTERVAL;
                 server.borrow_mut().remotes.reconcile();
-                // However fast commits come, remotes are looked at ten times a second at most.
-                tokio::time::sleep(Duration::from_millis(100)).await;
             }
             _ = housekeeping.tick() => server.borrow_mut().keep_house(),
         }
@@ -270,28 +293,43 @@ impl Server {
         Ok(())
     }
 
-    /// Opens a database file and serves it.
-    fn add_database(&mut self, path: &Path) -> Result<(), String> {
-        let shown = path.display();
+    /// Opens the file `given` and serves it. Texts of errors are upstream's.
+    fn add_database(&mut self, given: &str, model: Model) -> Result<(), String> {
+        configuration::check_model(given, model)?;
+        let path = configuration::locate(&self.directory, given);
         // The same file by another name, too: its lock is held by this very process.
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let wanted = real(path);
+        let wanted = real(&path);
         let is_open = |hosted: &Hosted| hosted.file.as_deref().is_some_and(|file| real(file) == wanted);
         if self.databases.values().any(is_open) {
-            return Err(format!("{shown}: already open"));
+            return Err(format!("ovsdb error: {given}: already open"));
         }
         self.epochs += 1;
-        let opened = db::open(path, self.epochs);
+        let opened = db::open(&path, self.epochs);
         let Opened { store, writer } =
-            opened.map_err(|error| format!("failed to open database '{shown}': {error}"))?;
+            opened.map_err(|error| configuration::open_failed(given, model, &error))?;
+        if model == Model::Clustered {
+            return Err(format!(
+                "ovsdb error: {given}: database is standalone and not clustered"
+            ));
+        }
         let name = store.schema().name.clone();
         if name.starts_with('_') {
-            return Err(format!("{name}: names beginning with \"_\" are reserved"));
+            return Err(format!(
+                "ovsdb error: {name}: names beginning with \"_\" are reserved"
+            ));
         }
         if self.databases.contains_key(&name) {
-            return Err(format!("{name}: duplicate database name"));
+            return Err(format!("ovsdb error: {name}: duplicate database name"));
         }
-        let file = Some((path.to_owned(), writer));
+        self.files.insert(
+            given.to_owned(),
+            ServedFile {
+                database: name,
+                model,
+            },
+        );
+        let file = Some((std::path::absolute(&path).unwrap_or(path), writer));
         let hosted = Hosted::start(store, file, &self.shared, &self.settings).map_err(|e| e.to_string())?;
         self.host(hosted);
         Ok(())
@@ -314,6 +352,7 @@ impl Server {
             .databases
             .remove(name)
             .ok_or("Failed to find the database.")?;
+        self.files.retain(|_, file| file.database != name);
         self.tell_server_database(|schema| server_db::remove(schema, name));
         self.shared.set_catalog(self.shared.catalog().without(name));
         hosted.close();
@@ -340,6 +379,11 @@ impl Server {
     fn keep_house(&mut self) {
         self.compactions.start_due(&self.databases);
         self.remotes.retry();
+        self.report_status();
+    }
+
+    /// Tells databases that hold remotes what has become of these.
+    fn report_status(&self) {
         for report in self.remotes.reports() {
             let arena = Bump::new();
             let value = strict::parse(&report.ops, &arena).expect("written by us");

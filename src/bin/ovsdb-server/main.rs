@@ -8,7 +8,9 @@ use options::Options;
 use ovsdb::cli::{Fatal, Result, program};
 use ovsdb_engine::hash;
 use ovsdb_io::server::{self, Config, Ended};
+use ovsdb_io::settings::{Kept, Settings, Source};
 use ovsdb_io::{daemon, dirs, pages, runtime, vlog};
+use std::env;
 use std::process::ExitCode;
 use uuid::Uuid;
 
@@ -53,19 +55,10 @@ fn run(mut options: Options) -> Result<ExitCode> {
 }
 
 fn config(options: &Options) -> Result<Config> {
-    let mut databases = options.databases.clone();
-    if databases.is_empty() && !options.no_dbs {
-        databases.push(dirs::dbdir().join("conf.db"));
-    }
-    for database in &mut databases {
-        // The process changes to the root directory when it becomes a daemon.
-        *database =
-            std::path::absolute(&database).map_err(|error| Fatal::with_io(database.display(), &error))?;
-    }
     let version = ovsdb::version_text(PROGRAM);
     Ok(Config {
-        databases,
-        remotes: options.remote.clone(),
+        source: source(options)?,
+        directory: env::current_dir().unwrap_or_default(),
         unixctl: options.unixctl.clone(),
         version_line: version.lines().next().unwrap_or_default().to_owned(),
         threads: options.threads.map_or_else(runtime::default_threads, usize::from),
@@ -74,4 +67,26 @@ fn config(options: &Options) -> Result<Config> {
         column_diff: !options.disable_file_column_diff,
         run: options.run.clone(),
     })
+}
+
+/// Where databases and remotes stand. To be called before the process forks.
+fn source(options: &Options) -> Result<Source> {
+    if let Some(file) = &options.config_file {
+        if !options.remote.is_empty() {
+            return Err(Fatal::new("--config-file is mutually exclusive with --remote"));
+        }
+        if !options.databases.is_empty() {
+            return Err(Fatal::new("Databases should be specified in a config file"));
+        }
+        let path = dirs::absolute(&dirs::dbdir(), file);
+        return Ok(Source::File(std::path::absolute(&path).unwrap_or(path)));
+    }
+    let mut databases = options.databases.clone();
+    if databases.is_empty() && !options.no_dbs {
+        databases.push(dirs::dbdir().join("conf.db").display().to_string());
+    }
+    let settings = Settings::new(options.remote.iter().cloned(), databases);
+    Kept::new(&settings)
+        .map(Source::Commands)
+        .map_err(|error| Fatal::with_io("failed to create temporary file", &error))
 }

@@ -4,7 +4,6 @@ use clap::{ArgAction, Parser, ValueEnum};
 use ovsdb::cli::options::{DaemonOptions, LogOptions, TlsOptions};
 use ovsdb_io::db::Durability;
 use ovsdb_io::runtime::IoChoice;
-use std::path::PathBuf;
 
 /// Open vSwitch database server
 #[derive(Clone, Debug, Parser)]
@@ -12,11 +11,16 @@ use std::path::PathBuf;
 pub(crate) struct Options {
     /// Database files to serve; without any, conf.db in the directory of databases
     #[arg(value_name = "DATABASE")]
-    pub(crate) databases: Vec<PathBuf>,
+    pub(crate) databases: Vec<String>,
 
     /// Connect or listen to REMOTE
     #[arg(long, value_name = "REMOTE")]
     pub(crate) remote: Vec<String>,
+
+    /// Take databases and remotes from FILE, in the directory of databases unless it is absolute; excludes
+    /// DATABASE and --remote
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config_file: Option<String>,
 
     /// Start without databases
     #[arg(long)]

@@ -40,7 +40,7 @@ pub(crate) fn prepare(options: &mut Options) -> Result<()> {
     if !database.exists() {
         create(&database)?;
     }
-    options.databases.push(database);
+    options.databases.push(database.display().to_string());
     if options.remote.is_empty() {
         // A server goes on without a remote that it cannot have; whoever only wants to look had better be told.
         TcpListener::bind(TCP).map_err(|error| Fatal::with_io(format!("{TCP}: cannot listen"), &error))?;
@@ -57,7 +57,7 @@ pub(crate) fn prepare(options: &mut Options) -> Result<()> {
 
 /// Tells how to connect.
 pub(crate) fn greeting(options: &Options) -> String {
-    let database = options.databases[0].display();
+    let database = &options.databases[0];
     let mut text = format!("OVN_Southbound is served from {database}\n");
     let targets: Vec<String> = options
         .remote

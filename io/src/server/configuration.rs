@@ -1,0 +1,130 @@
+//! Brings what is served in line with the settings: at the start, on `ovsdb-server/reload`, and, the other way
+//! around, keeps the settings in line with what was commanded.
+
+use super::{Server, wait_for_listing};
+use crate::errors::strerror;
+use crate::settings::{Databases, Model, Settings, Source};
+use ovsdb_storage::error::{Error, Kind};
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// A database that is served from a file.
+pub(super) struct ServedFile {
+    /// Name of its schema.
+    pub(super) database: String,
+    /// As the settings want it.
+    pub(super) model: Model,
+}
+
+/// Reads the settings and applies them. False after complaints, which have been logged; what could be applied has
+/// been, unless the settings as a whole could not be read.
+pub(super) async fn load(server: &Rc<RefCell<Server>>) -> bool {
+    let settings = server.borrow().source.load();
+    let Some(settings) = settings else { return false };
+    let databases_are_fine = server.borrow_mut().set_databases(settings.databases);
+    wait_for_listing(server).await;
+    let complaints = server.borrow_mut().remotes.set(settings.remotes);
+    for complaint in &complaints {
+        log::warn!(target: "ovsdb_server", "failed to configure remotes: {complaint}");
+    }
+    databases_are_fine && complaints.is_empty()
+}
+
+/// Refuses what cannot be served yet.
+pub(super) fn check_model(given: &str, model: Model) -> Result<(), String> {
+    match model {
+        Model::Undefined
+        | Model::Standalone
+        | Model::Clustered
+        | Model::ActiveBackup { is_backup: false } => Ok(()),
+        Model::ActiveBackup { is_backup: true } => Err(format!(
+            "ovsdb error: {given}: active-backup databases that follow another server are not supported yet"
+        )),
+        Model::Relay => Err(format!(
+            "ovsdb error: {given}: relay databases are not supported yet"
+        )),
+    }
+}
+
+/// Where the file `given` is, called as briefly as possible: messages name it.
+pub(super) fn locate(directory: &Path, given: &str) -> PathBuf {
+    match std::env::current_dir() {
+        Ok(present) if present == directory => PathBuf::from(given),
+        _ => directory.join(given),
+    }
+}
+
+/// Upstream's words for a file that cannot be opened.
+pub(super) fn open_failed(given: &str, model: Model, error: &Error) -> String {
+    match (error.kind, model) {
+        (Kind::Clustered, Model::Standalone | Model::ActiveBackup { .. }) => {
+            let wanted = model.name();
+            format!("ovsdb error: {given}: database is clustered and not {wanted}")
+        }
+        (Kind::Clustered, _) => format!("ovsdb error: {given}: clustered databases are not supported yet"),
+        _ => error.to_string(),
+    }
+}
+
+impl Server {
+    /// Closes what is not in `wanted`, or not as it wants it, and opens what is missing. False if something could
+    /// not be opened, of which the log tells.
+    fn set_databases(&mut self, wanted: Databases) -> bool {
+        let served: Vec<String> = self.files.keys().cloned().collect();
+        for given in served {
+            match wanted.get(&given) {
+                // It stays a standalone file, whoever else is told to follow it.
+                Some(Model::Undefined | Model::Standalone | Model::ActiveBackup { .. }) => {}
+                Some(Model::Clustered | Model::Relay) | None => {
+                    let name = self.files[&given].database.clone();
+                    self.remove_database(&name).expect("what is in files is served");
+                }
+            }
+        }
+        let mut is_fine = true;
+        for (given, model) in wanted {
+            let result = match self.files.get_mut(&given) {
+                Some(file) => check_model(&given, model).map(|()| file.model = model),
+                None => self.add_database(&given, model),
+            };
+            if let Err(error) = result {
+                log::warn!(target: "ovsdb_server", "failed to open database '{given}': {error}");
+                is_fine = false;
+            }
+        }
+        if !is_fine {
+            log::warn!(target: "ovsdb_server", "failed to configure databases");
+        }
+        is_fine
+    }
+
+    /// Has what was commanded survive a crash.
+    pub(super) fn keep_settings(&self) {
+        let Source::Commands(kept) = &self.source else {
+            return;
+        };
+        let databases = self.files.iter();
+        let settings = Settings {
+            remotes: self.remotes.given().clone(),
+            databases: databases
+                .map(|(given, file)| (given.clone(), file.model))
+                .collect(),
+        };
+        if let Err(error) = kept.save(&settings) {
+            let error = strerror(&error);
+            log::warn!(target: "ovsdb_server", "settings will not survive a crash: they cannot be kept ({error})");
+        }
+    }
+
+    /// Refuses commands that would make the server differ from the operator's file.
+    pub(super) fn check_no_file(&self) -> Result<(), String> {
+        match self.source.file() {
+            None => Ok(()),
+            Some(path) => Err(format!(
+                "Update the {} and use ovsdb-server/reload instead",
+                path.display()
+            )),
+        }
+    }
+}

@@ -8,8 +8,12 @@ pub const READ_BYTES: usize = 256 << 10;
 /// unless its thread still keeps fewer than [`KEPT_WHOLE_MAX`] such messages: this is what holds a client to 16 KiB.
 pub const PARTIAL_BYTES_MAX: usize = 8 << 10;
 
-/// Long messages that a thread keeps whole at a time, to be parsed as the reference of those that are only hashed.
-pub const KEPT_WHOLE_MAX: usize = 2;
+/// Long messages that a thread keeps whole at a time, to be parsed as the reference of those that are only hashed, and
+/// what they may come to in bytes before only [`KEPT_WHOLE_MIN`] of them go on being kept: thirty megabytes for a thread
+/// with ten thousand clients are 3 KiB for each, and enough for the few clients of many a scenario.
+pub const KEPT_WHOLE_MAX: usize = 32;
+pub const KEPT_WHOLE_BYTES_MAX: usize = 30 << 20;
+pub const KEPT_WHOLE_MIN: usize = 2;
 
 /// Bytes at the outermost level of a message that are remembered: method, id, and whether there is an error. What is
 /// longer is cut, and a message whose envelope cannot be read fails the run.

@@ -75,7 +75,9 @@ pub struct Port {
     pub(super) asking: usize,
     /// Clients with something to send.
     pub(super) dirty: Vec<usize>,
+    /// Long messages that are kept whole at present, and their bytes.
     pub(super) references: usize,
+    pub(super) reference_bytes: usize,
     /// The longest time between two looks at the sockets.
     pub(super) longest_turn: Duration,
     pub(super) latencies: Latencies,
@@ -331,8 +333,9 @@ impl Port {
         let now_ms = self.now_ms();
         let client = &mut self.clients[index];
         let phase = client.phase;
-        if let Partial::Reference(_) = client.partial {
+        if let Partial::Reference(text) = &client.partial {
             self.references -= 1;
+            self.reference_bytes -= text.len();
         }
         // A server whose backlog overflows resets what the client took for connected.
         let is_attempt = matches!(phase, Phase::Away | Phase::Connecting)

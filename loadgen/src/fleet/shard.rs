@@ -99,6 +99,7 @@ impl<B: Behaviour> Shard<B> {
             asking: 0,
             dirty: Vec::new(),
             references: 0,
+            reference_bytes: 0,
             longest_turn: Duration::ZERO,
             latencies: Latencies::default(),
         };
@@ -248,9 +249,10 @@ impl<B: Behaviour> Shard<B> {
                     self.message(index, kind, Message::whole(&text), now);
                 }
                 Partial::Reference(mut text) => {
+                    self.port.references -= 1;
+                    self.port.reference_bytes -= text.len();
                     text.extend_from_slice(last);
                     self.message(index, kind, Message::whole(&text), now);
-                    self.port.references -= 1;
                 }
                 Partial::Hashed { head, mut hasher } => {
                     hasher.write(last);
@@ -272,36 +274,40 @@ impl<B: Behaviour> Shard<B> {
     fn keep(&mut self, index: usize, bytes: &[u8]) {
         let port = &mut self.port;
         let partial = &mut port.clients[index].partial;
+        if let Partial::Nothing = partial {
+            *partial = Partial::Whole(Vec::new());
+        }
         *partial = match std::mem::take(partial) {
-            Partial::Nothing => Partial::Whole(bytes.to_vec()),
+            Partial::Nothing => Partial::Nothing,
             Partial::Whole(mut text) => {
                 text.extend_from_slice(bytes);
-                Partial::Whole(text)
+                if text.len() <= limits::PARTIAL_BYTES_MAX {
+                    Partial::Whole(text)
+                } else if port.references < limits::KEPT_WHOLE_MAX {
+                    port.references += 1;
+                    port.reference_bytes += text.len();
+                    Partial::Reference(text)
+                } else {
+                    hashed(text)
+                }
             }
             Partial::Reference(mut text) => {
                 text.extend_from_slice(bytes);
-                Partial::Reference(text)
+                port.reference_bytes += bytes.len();
+                let is_too_much = port.reference_bytes > limits::KEPT_WHOLE_BYTES_MAX;
+                if is_too_much && port.references > limits::KEPT_WHOLE_MIN {
+                    port.references -= 1;
+                    port.reference_bytes -= text.len();
+                    hashed(text)
+                } else {
+                    Partial::Reference(text)
+                }
             }
             Partial::Hashed { head, mut hasher } => {
                 hasher.write(bytes);
                 Partial::Hashed { head, hasher }
             }
         };
-        if let Partial::Whole(text) = partial
-            && text.len() > limits::PARTIAL_BYTES_MAX
-        {
-            let mut text = std::mem::take(text);
-            *partial = if port.references < limits::KEPT_WHOLE_MAX {
-                port.references += 1;
-                Partial::Reference(text)
-            } else {
-                let mut hasher = Box::new(XxHash3_128::new());
-                hasher.write(&text);
-                text.truncate(limits::ENVELOPE_BYTES_MAX);
-                text.shrink_to_fit();
-                Partial::Hashed { head: text, hasher }
-            };
-        }
     }
 
     fn message(&mut self, index: usize, kind: Kind, message: Message<'_>, now: Instant) {
@@ -412,6 +418,15 @@ impl<B: Behaviour> Shard<B> {
             }
         }
     }
+}
+
+/// The hash of what has come of a message, and its beginning.
+fn hashed(mut text: Vec<u8>) -> Partial {
+    let mut hasher = Box::new(XxHash3_128::new());
+    hasher.write(&text);
+    text.truncate(limits::ENVELOPE_BYTES_MAX);
+    text.shrink_to_fit();
+    Partial::Hashed { head: text, hasher }
 }
 
 /// A complete message, as far as it was kept.

@@ -112,3 +112,26 @@ pub const PIECES_WAITING_MAX: usize = 4;
 /// Threads that parse a file, at most. One reads and one inserts beside them, which takes about as long as a quarter
 /// of the parsing.
 pub const PARSING_THREADS_MAX: usize = 4;
+
+/// Bytes that a connection's TLS encrypts before it offers them to the socket: four records of the largest size. What
+/// is behind them stays in slices that connections share; more would only be memory of clients that do not read.
+pub const TLS_SEAL_BYTES: usize = 64 << 10;
+
+/// Bytes of a PEM file. The authorities of a whole distribution are a quarter of that.
+pub const TLS_FILE_BYTES: u64 = 1 << 20;
+
+/// Milliseconds for which the files of TLS are not looked at again, however many connections begin. Upstream looks
+/// before each; a look costs four `stat`s.
+pub const TLS_FILES_LOOK_MS: u64 = 100;
+
+/// Steps of handshakes in one turn of a worker. The dearest step, the signature of an RSA-2048 key, takes about a
+/// millisecond, and that is how long others wait for each. What is beyond waits for the next turns, in order.
+pub const HANDSHAKE_STEPS_PER_TURN: usize = 2;
+
+/// Milliseconds that a handshake may wait for its peer, all its waits together; then it is closed. Time in which the
+/// peer waits for us does not count, so that ten thousand clients that come at once do not lose theirs in our queue.
+pub const HANDSHAKE_WAIT_MS: u64 = 10_000;
+
+/// Handshakes under way on one worker. Each takes some 10 KiB, so 80 MiB at most. With one more, the oldest of those
+/// that wait for their peers is closed: strangers that say nothing do not keep clients out.
+pub const HANDSHAKES_PENDING_MAX: usize = 8192;

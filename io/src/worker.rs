@@ -5,9 +5,11 @@ use crate::net::reconnect::End;
 use crate::net::{Inactivity, Verdict};
 use crate::remotes::{RemoteEntry, RemoteTable};
 use crate::runtime::{Closed, ConnId, ConnMeta, Handler, Outgoing};
+use crate::tls::Content;
 use bumpalo::Bump;
 use bytes::Bytes;
 use ovsdb_engine::ids::{SessionId, WorkerId};
+use ovsdb_engine::sequencer::Rights;
 use ovsdb_engine::session::{Flow, Machine, SessionIds, Sessions, Shared, Traits};
 use ovsdb_wire::frame::{Flags, Framer, Scan};
 use ovsdb_wire::message::{self, Message};
@@ -121,6 +123,10 @@ impl Worker {
             Err(refusal) => {
                 let name = &connection.meta.name;
                 log::warn!(target: refusal.module, "{name}: {}", refusal.text);
+                let content = Content::guess(unread).filter(|content| *content != Content::JsonRpc);
+                if let Some(content) = content {
+                    log::warn!(target: "jsonrpc", "{name}: received {content} data on JSON-RPC channel");
+                }
                 io.close(conn);
                 return false;
             }
@@ -255,7 +261,13 @@ impl Handler for Worker {
             return io.close(conn);
         };
         let session = self.ids.next_id();
-        let rights = Arc::clone(&remote.rights);
+        let rights = match &meta.peer_name {
+            None => Arc::clone(&remote.rights),
+            Some(name) => Arc::new(Rights {
+                client_id: Some(name.clone()),
+                ..Rights::clone(&remote.rights)
+            }),
+        };
         let traits = Traits {
             name: meta.name.clone(),
             remote: meta.remote,

@@ -6,12 +6,14 @@
 use bytes::Bytes;
 use ovsdb_io::net::{Listener, Remote, raise_descriptor_limit};
 use ovsdb_io::runtime::{
-    Closed, Config, ConnId, ConnMeta, Driver, Handler, Outgoing, Transport, Workers, probe_ring, run,
+    Closed, Config, ConnId, ConnMeta, Driver, Handler, Outgoing, Security, Transport, Workers, probe_ring,
+    run,
 };
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Bytes of memory that an idle connection may cost, all included.
@@ -82,8 +84,9 @@ fn idle_connections_are_small(driver: Driver, workers: &Workers) {
             transport: Transport::Unix,
             peer: None,
             remote: 0,
+            peer_name: None,
         };
-        workers.least_loaded().adopt(server.into(), meta);
+        workers.least_loaded().adopt(server.into(), meta, Security::Plain);
         clients.push(client);
     }
     clients.iter_mut().for_each(echo_once);
@@ -98,7 +101,7 @@ async fn accepting_goes_on_after_descriptors_ran_out(workers: Workers) {
     let Ok(Remote::Passive(passive)) = "ptcp:0:127.0.0.1".parse() else {
         panic!("it is a listener")
     };
-    let serving = Listener::open("ptcp:0:127.0.0.1", &passive, 48)
+    let serving = Listener::open("ptcp:0:127.0.0.1", &passive, 48, &Arc::default())
         .unwrap()
         .serve(workers, 0)
         .unwrap();

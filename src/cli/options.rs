@@ -1,7 +1,7 @@
 //! Groups of options that several programs have, to be flattened into their definitions.
 
 use clap::{ArgAction, Args};
-use ovsdb_io::{daemon, vlog};
+use ovsdb_io::{daemon, tls, vlog};
 use std::path::PathBuf;
 
 use super::{Fatal, Result};
@@ -115,8 +115,7 @@ impl DaemonOptions {
     }
 }
 
-/// Keys and certificates (upstream `lib/ssl.man`). They are taken so that scripts keep working; a remote that
-/// needs them is refused until TLS is supported.
+/// Keys and certificates (upstream `lib/ssl.man`). Of a server, each may be `db:DB,TABLE,COLUMN`.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "TLS options")]
 pub struct TlsOptions {
@@ -128,19 +127,23 @@ pub struct TlsOptions {
     #[arg(short = 'c', long, value_name = "FILE")]
     pub certificate: Option<String>,
 
-    /// File with the certificate of the authority that signs those of peers
-    #[arg(short = 'C', long, value_name = "FILE")]
+    /// File with the certificate of the authority that signs those of peers; "none" to trust every peer
+    #[arg(short = 'C', long, value_name = "FILE", overrides_with = "bootstrap_ca_cert")]
     pub ca_cert: Option<String>,
 
     /// The same, but written from the first connection if it is missing
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", overrides_with = "ca_cert")]
     pub bootstrap_ca_cert: Option<String>,
 
     /// File with certificates to send to peers
     #[arg(long, value_name = "FILE")]
     pub peer_ca_cert: Option<String>,
 
-    /// Protocols to enable
+    /// File with revocation lists; then every certificate of a peer must be covered by one
+    #[arg(long, value_name = "FILE")]
+    pub ssl_crl: Option<String>,
+
+    /// Protocols to enable: TLSv1.2, TLSv1.3, both with a comma or as a range
     #[arg(long, value_name = "PROTOCOLS")]
     pub ssl_protocols: Option<String>,
 
@@ -157,10 +160,30 @@ pub struct TlsOptions {
     pub ssl_server_name: Option<String>,
 }
 
-/// Refuses `remote` if it needs TLS.
-pub fn refuse_tls(remote: &str) -> Result<()> {
-    if remote.starts_with("ssl:") || remote.starts_with("pssl:") {
-        return Err(Fatal::new(format!("{remote}: TLS is not supported yet")));
+impl TlsOptions {
+    /// What they say, with files by absolute paths: a process that becomes a daemon changes its directory.
+    pub fn sources(&self) -> Result<tls::Sources> {
+        let file = |given: &Option<String>| match given {
+            Some(name) if name != "none" && !name.starts_with("db:") => std::path::absolute(name)
+                .map(|path| Some(path.to_string_lossy().into_owned()))
+                .map_err(|error| Fatal::with_io(name, &error)),
+            given => Ok(given.clone()),
+        };
+        Ok(tls::Sources {
+            private_key: file(&self.private_key)?,
+            certificate: file(&self.certificate)?,
+            ca_cert: file(
+                self.ca_cert
+                    .as_ref()
+                    .map_or(&self.bootstrap_ca_cert, |_| &self.ca_cert),
+            )?,
+            bootstraps_ca: self.bootstrap_ca_cert.is_some(),
+            peer_ca_cert: file(&self.peer_ca_cert)?,
+            crl: file(&self.ssl_crl)?,
+            protocols: self.ssl_protocols.clone(),
+            ciphers: self.ssl_ciphers.clone(),
+            ciphersuites: self.ssl_ciphersuites.clone(),
+            server_name: self.ssl_server_name.clone(),
+        })
     }
-    Ok(())
 }

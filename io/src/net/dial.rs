@@ -5,7 +5,8 @@ use super::reconnect::{Action, End, Reconnect, State};
 use super::remote::{Active, Host};
 use super::unix_socket::connect_unix;
 use crate::errors::strerror;
-use crate::runtime::{ConnMeta, Transport, Workers};
+use crate::runtime::{ConnMeta, Security, Transport, Workers};
+use crate::tls;
 use parking_lot::Mutex;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -13,7 +14,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::{sleep, timeout};
@@ -65,8 +66,15 @@ pub struct Dial {
 
 impl Dial {
     /// Starts connecting to `active`, written `target`; each connection is handed to the least loaded of
-    /// `workers` as one of `remote`. To be called on the control thread.
-    pub fn start(target: &str, active: Active, dscp: u8, workers: Workers, remote: u64) -> Dial {
+    /// `workers` as one of `remote`. Those of `ssl:` are secured by `tls`. To be called on the control thread.
+    pub fn start(
+        target: &str,
+        active: Active,
+        dscp: u8,
+        workers: Workers,
+        remote: u64,
+        tls: &Arc<tls::Context>,
+    ) -> Dial {
         let (events, inbox) = unbounded_channel();
         let known = Arc::new(Mutex::new(Known {
             state: State::Void,
@@ -80,6 +88,7 @@ impl Dial {
             dscp,
             workers,
             remote,
+            tls: Arc::clone(tls),
             known: Arc::clone(&known),
             clock: Instant::now(),
         };
@@ -122,6 +131,7 @@ struct Dialer {
     dscp: u8,
     workers: Workers,
     remote: u64,
+    tls: Arc<tls::Context>,
     known: Arc<Mutex<Known>>,
     clock: Instant,
 }
@@ -176,7 +186,7 @@ impl Dialer {
             }
         };
         match result {
-            Ok(Ok((socket, transport, peer))) => {
+            Ok(Ok(connected)) => {
                 fsm.connected(self.now_ms());
                 {
                     let mut known = self.known.lock();
@@ -185,11 +195,13 @@ impl Dialer {
                 }
                 let meta = ConnMeta {
                     name: self.target.clone(),
-                    transport,
-                    peer,
+                    transport: connected.transport,
+                    peer: connected.peer,
                     remote: self.remote,
+                    peer_name: None,
                 };
-                self.workers.least_loaded().adopt(socket, meta);
+                let worker = self.workers.least_loaded();
+                worker.adopt(connected.socket, meta, connected.security);
             }
             Ok(Err(error)) => self.ended(fsm, &End::Error(error), 0),
             Err(_elapsed) => self.ended(fsm, &End::Dropped, 0),
@@ -213,17 +225,30 @@ impl Dialer {
         known.state = fsm.state();
     }
 
-    async fn connect(&self) -> io::Result<(OwnedFd, Transport, Option<SocketAddr>)> {
-        let address = match &self.active {
-            Active::Tls(_) => {
-                return Err(io::Error::new(
-                    io::ErrorKind::Unsupported,
-                    "TLS is not supported yet",
-                ));
+    async fn connect(&self) -> io::Result<Connected> {
+        match &self.active {
+            Active::Unix(path) => Ok(Connected {
+                socket: connect_unix(path)?,
+                transport: Transport::Unix,
+                peer: None,
+                security: Security::Plain,
+            }),
+            Active::Tcp(host) => {
+                let (stream, address) = self.connect_tcp(host).await?;
+                Connected::over_tcp(stream, address, Security::Plain)
             }
-            Active::Unix(path) => return Ok((connect_unix(path)?, Transport::Unix, None)),
-            Active::Tcp(Host::Address(address)) => *address,
-            Active::Tcp(Host::Name(name, port)) => {
+            Active::Tls(host) => {
+                let (stream, address) = self.connect_tcp(host).await?;
+                let session = tls::shake_hands(&self.tls, &stream, &self.target, &host.server_name()).await?;
+                Connected::over_tcp(stream, address, Security::Established(Box::new(session)))
+            }
+        }
+    }
+
+    async fn connect_tcp(&self, host: &Host) -> io::Result<(TcpStream, SocketAddr)> {
+        let address = match host {
+            Host::Address(address) => *address,
+            Host::Name(name, port) => {
                 let mut found = tokio::net::lookup_host((name.as_str(), *port)).await?;
                 found
                     .next()
@@ -234,8 +259,26 @@ impl Dialer {
         socket.set_nonblocking(true)?;
         set_dscp(&socket, address, self.dscp)?;
         let socket = TcpSocket::from_std_stream(socket.into());
-        let stream = socket.connect(address).await?.into_std()?;
-        Ok((stream.into(), Transport::Tcp, Some(address)))
+        Ok((socket.connect(address).await?, address))
+    }
+}
+
+/// A connection that was made.
+struct Connected {
+    socket: OwnedFd,
+    transport: Transport,
+    peer: Option<SocketAddr>,
+    security: Security,
+}
+
+impl Connected {
+    fn over_tcp(stream: TcpStream, peer: SocketAddr, security: Security) -> io::Result<Connected> {
+        Ok(Connected {
+            socket: stream.into_std()?.into(),
+            transport: Transport::Tcp,
+            peer: Some(peer),
+            security,
+        })
     }
 }
 
@@ -290,7 +333,7 @@ mod tests {
             &config,
             |_, _| Caller(Arc::clone(&ended)),
             |workers| async {
-                let dial = Dial::start(&target, active(&target), 48, workers, 7);
+                let dial = Dial::start(&target, active(&target), 48, workers, 7, &Arc::default());
                 *ended.lock() = Some(dial.ended());
                 let expected = format!("7 calling {target}");
                 let peer = move || {
@@ -325,10 +368,10 @@ mod tests {
                 let cases = [
                     ("tcp:127.0.0.1:1", "Connection refused"),
                     ("unix:/nonexistent/socket", "No such file or directory"),
-                    ("ssl:127.0.0.1:1", "TLS is not supported yet"),
+                    ("ssl:127.0.0.1:1", "Connection refused"),
                 ];
                 for (target, error) in cases {
-                    let dial = Dial::start(target, active(target), 48, workers.clone(), 0);
+                    let dial = Dial::start(target, active(target), 48, workers.clone(), 0, &Arc::default());
                     while dial.status().last_error.is_none() {
                         sleep(Duration::from_millis(1)).await;
                     }

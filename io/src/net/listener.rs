@@ -1,13 +1,14 @@
 //! Sockets that listen for clients.
 
 use super::inherited::inherited_listener;
-use super::remote::{Passive, session_name};
+use super::remote::{Passive, Scheme, session_name};
 use super::unix_socket::bind_unix;
 use crate::daemon::cleanup;
 use crate::errors::strerror;
 use crate::limits::{ACCEPT_BATCH, ACCEPT_PAUSE_MS, LISTEN_BACKLOG};
 use crate::readiness::register;
-use crate::runtime::{ConnMeta, Transport, Workers};
+use crate::runtime::{ConnMeta, Security, Transport, Workers};
+use crate::tls;
 use rustix::io::Errno;
 use rustix::net::{Shutdown, SocketFlags, acceptfrom_with};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -16,6 +17,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
@@ -29,6 +31,8 @@ static NEXT_UNIX: AtomicU64 = AtomicU64::new(0);
 pub struct Listener {
     socket: OwnedFd,
     bound: Bound,
+    /// What connections are secured with, if they are.
+    tls: Option<Arc<tls::Context>>,
 }
 
 /// What a listener occupies beside its socket.
@@ -49,18 +53,15 @@ impl Drop for Bound {
 }
 
 impl Listener {
-    /// Opens `passive`, which was written `target`, with the given DSCP (0 to 63) for its connections. Errors
-    /// have been logged as upstream does.
-    pub fn open(target: &str, passive: &Passive, dscp: u8) -> io::Result<Listener> {
+    /// Opens `passive`, which was written `target`, with the given DSCP (0 to 63) for its connections; those of
+    /// `pssl:` are secured by `tls`. Errors have been logged as upstream does.
+    pub fn open(target: &str, passive: &Passive, dscp: u8, tls: &Arc<tls::Context>) -> io::Result<Listener> {
         match passive {
             Passive::Tcp(address) => Listener::open_tcp(target, *address, dscp),
-            Passive::Tls(_) => {
-                log::error!(target: "stream_ssl", "{target}: TLS is not supported yet");
-                Err(io::Error::new(
-                    io::ErrorKind::Unsupported,
-                    "TLS is not supported yet",
-                ))
-            }
+            Passive::Tls(address) => Ok(Listener {
+                tls: Some(Arc::clone(tls)),
+                ..Listener::open_tcp(target, *address, dscp)?
+            }),
             Passive::Unix(path) => Listener::open_unix(target, path.clone()),
             Passive::Inherited(number) => {
                 let socket = inherited_listener(*number).inspect_err(|error| {
@@ -74,6 +75,7 @@ impl Listener {
                         port: None,
                         file: None,
                     },
+                    tls: None,
                 })
             }
         }
@@ -110,6 +112,7 @@ impl Listener {
         Ok(Listener {
             socket: socket.into(),
             bound,
+            tls: None,
         })
     }
 
@@ -128,7 +131,11 @@ impl Listener {
             log::error!(target: "stream_unix", "{target}: listen: {}", strerror(&error.into()));
             return Err(error.into());
         }
-        Ok(Listener { socket, bound })
+        Ok(Listener {
+            socket,
+            bound,
+            tls: None,
+        })
     }
 
     /// The TCP port it listens on, also when the kernel chose it.
@@ -141,7 +148,8 @@ impl Listener {
     pub fn serve(self, workers: Workers, remote: u64) -> io::Result<Serving> {
         let socket = Rc::new(register(self.socket)?);
         let target = self.bound.target.clone();
-        let task = spawn_local(accept_for_ever(Rc::clone(&socket), target, workers, remote));
+        let accepting = accept_for_ever(Rc::clone(&socket), target, workers, remote, self.tls);
+        let task = spawn_local(accepting);
         Ok(Serving {
             task: task.abort_handle(),
             socket,
@@ -177,7 +185,14 @@ impl Drop for Serving {
     }
 }
 
-async fn accept_for_ever(socket: Rc<AsyncFd<OwnedFd>>, target: String, workers: Workers, remote: u64) {
+async fn accept_for_ever(
+    socket: Rc<AsyncFd<OwnedFd>>,
+    target: String,
+    workers: Workers,
+    remote: u64,
+    tls: Option<Arc<tls::Context>>,
+) {
+    let scheme = if tls.is_some() { Scheme::Tls } else { Scheme::Tcp };
     let mut out_of_descriptors = false;
     loop {
         let mut ready = match socket.readable().await {
@@ -185,13 +200,16 @@ async fn accept_for_ever(socket: Rc<AsyncFd<OwnedFd>>, target: String, workers: 
             Err(error) => return log::error!(target: "socket_util", "{target}: {}", strerror(&error)),
         };
         for _ in 0..ACCEPT_BATCH {
-            match accept(socket.get_ref(), remote) {
+            match accept(socket.get_ref(), remote, scheme) {
                 Ok((connection, meta)) => {
                     if out_of_descriptors {
                         out_of_descriptors = false;
                         log::info!(target: "stream", "{target}: accepting connections again");
                     }
-                    workers.least_loaded().adopt(connection, meta);
+                    match security(tls.as_deref()) {
+                        Ok(security) => workers.least_loaded().adopt(connection, meta, security),
+                        Err(unconfigured) => unconfigured.log(),
+                    }
                 }
                 Err(Errno::AGAIN) => {
                     ready.clear_ready();
@@ -222,11 +240,19 @@ async fn accept_for_ever(socket: Rc<AsyncFd<OwnedFd>>, target: String, workers: 
     }
 }
 
-fn accept(listener: &OwnedFd, remote: u64) -> rustix::io::Result<(OwnedFd, ConnMeta)> {
+/// What the next connection is secured with. Certificates that have changed are read by this.
+fn security(tls: Option<&tls::Context>) -> Result<Security, tls::Unconfigured> {
+    Ok(match tls {
+        None => Security::Plain,
+        Some(context) => Security::Accept(context.accepting()?),
+    })
+}
+
+fn accept(listener: &OwnedFd, remote: u64, scheme: Scheme) -> rustix::io::Result<(OwnedFd, ConnMeta)> {
     let (socket, peer) = acceptfrom_with(listener, SocketFlags::CLOEXEC)?;
     let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
     let (name, transport) = match peer {
-        Some(peer) => (session_name(peer), Transport::Tcp),
+        Some(peer) => (session_name(scheme, peer), Transport::Tcp),
         None => {
             let number = NEXT_UNIX.fetch_add(1, Ordering::Relaxed);
             (format!("unix#{number}"), Transport::Unix)
@@ -239,6 +265,7 @@ fn accept(listener: &OwnedFd, remote: u64) -> rustix::io::Result<(OwnedFd, ConnM
             transport,
             peer,
             remote,
+            peer_name: None,
         },
     ))
 }
@@ -286,7 +313,7 @@ mod tests {
         let Ok(Remote::Passive(passive)) = target.parse() else {
             panic!("{target}")
         };
-        Listener::open(target, &passive, 48)
+        Listener::open(target, &passive, 48, &Arc::default())
     }
 
     fn read_all(mut client: impl Read) -> String {
@@ -338,13 +365,5 @@ mod tests {
             },
         )
         .unwrap();
-    }
-
-    #[test]
-    fn tls_is_refused_clearly() {
-        assert_eq!(
-            open("pssl:0:127.0.0.1").unwrap_err().to_string(),
-            "TLS is not supported yet"
-        );
     }
 }

@@ -206,11 +206,22 @@ fn parse_host(host: &str, port: u16) -> Option<SocketAddr> {
     Some(SocketAddrV6::new(address, port, 0, scope).into())
 }
 
-/// `tcp:IP:PORT` with IPv6 addresses in brackets, as accepted sessions are called.
-pub(super) fn session_name(peer: SocketAddr) -> String {
+/// What carries connections over a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scheme {
+    Tcp,
+    Tls,
+}
+
+/// `tcp:IP:PORT` or `ssl:IP:PORT` with IPv6 addresses in brackets, as accepted sessions are called.
+pub(super) fn session_name(scheme: Scheme, peer: SocketAddr) -> String {
+    let scheme = match scheme {
+        Scheme::Tcp => "tcp",
+        Scheme::Tls => "ssl",
+    };
     match peer.ip() {
-        IpAddr::V4(address) => format!("tcp:{address}:{}", peer.port()),
-        IpAddr::V6(address) => format!("tcp:[{address}]:{}", peer.port()),
+        IpAddr::V4(address) => format!("{scheme}:{address}:{}", peer.port()),
+        IpAddr::V6(address) => format!("{scheme}:[{address}]:{}", peer.port()),
     }
 }
 
@@ -223,6 +234,16 @@ impl Remote {
             Remote::Passive(Passive::Tcp(_) | Passive::Tls(_))
                 | Remote::Active(Active::Tcp(_) | Active::Tls(_))
         )
+    }
+}
+
+impl Host {
+    /// What a server there is asked for by name.
+    pub fn server_name(&self) -> String {
+        match self {
+            Host::Address(address) => address.ip().to_string(),
+            Host::Name(name, _) => name.clone(),
+        }
     }
 }
 
@@ -301,7 +322,8 @@ mod tests {
 
     #[test]
     fn sessions_are_named_after_their_peer() {
-        assert_eq!(session_name("1.2.3.4:5".parse().unwrap()), "tcp:1.2.3.4:5");
-        assert_eq!(session_name("[::1]:5".parse().unwrap()), "tcp:[::1]:5");
+        let name = |scheme, peer: &str| session_name(scheme, peer.parse().unwrap());
+        assert_eq!(name(Scheme::Tcp, "1.2.3.4:5"), "tcp:1.2.3.4:5");
+        assert_eq!(name(Scheme::Tls, "[::1]:5"), "ssl:[::1]:5");
     }
 }

@@ -77,6 +77,18 @@ pub(crate) fn read(column: &Column, catalog: &Catalog) -> Result<Wanted, String>
     Ok(wanted)
 }
 
+/// The first text in a column that is not empty, in the order of the rows.
+pub(crate) fn first_text(column: &Column, catalog: &Catalog) -> Result<Option<String>, String> {
+    let (view, table, idx) = locate(column, catalog)?;
+    for (_, row) in view.table(table).iter() {
+        let mut texts = row.get(idx).keys().filter_map(text_of);
+        if let Some(text) = texts.find(|text| !text.is_empty()) {
+            return Ok(Some(text.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
 /// The columns of a table of remotes (such as `Manager` or `Connection`) that are there.
 struct RemoteColumns {
     target: Option<ColumnIdx>,

@@ -14,6 +14,7 @@ pub(crate) use table::{RemoteEntry, RemoteTable};
 use crate::errors::strerror;
 use crate::net::{Active, Dial, Listener, Passive, Remote, Serving};
 use crate::runtime::Workers;
+use crate::tls;
 use ovsdb_engine::sequencer::Rights;
 use ovsdb_engine::session::{Shared, Which};
 use std::collections::BTreeMap;
@@ -27,6 +28,10 @@ pub(crate) struct Remotes {
     shared: Arc<Shared>,
     workers: Workers,
     table: Arc<RemoteTable>,
+    tls: Arc<tls::Context>,
+    /// Where the settings of TLS stand, and the last complaints about that.
+    sources: tls::Sources,
+    tls_complaints: Vec<String>,
     /// As given, `db:` remotes included; the options of those stand in their rows.
     given: Wanted,
     open: BTreeMap<String, Open>,
@@ -53,12 +58,20 @@ enum Carrier {
 }
 
 impl Remotes {
-    pub(crate) fn new(shared: Arc<Shared>, workers: Workers, table: Arc<RemoteTable>) -> Remotes {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        workers: Workers,
+        table: Arc<RemoteTable>,
+        sources: tls::Sources,
+    ) -> Remotes {
         let (given, open, complaints) = (Wanted::new(), BTreeMap::new(), BTreeMap::new());
         Remotes {
             shared,
             workers,
             table,
+            tls: Arc::default(),
+            sources,
+            tls_complaints: Vec::new(),
             given,
             open,
             complaints,
@@ -104,6 +117,7 @@ impl Remotes {
 
     /// Opens what is wanted and not open, and closes what is open and not wanted.
     pub(crate) fn reconcile(&mut self) {
+        self.configure_tls();
         let wanted = self.wanted();
         let is_kept = |target: &String, open: &Open| {
             wanted.get(target).is_some_and(|options| {
@@ -129,8 +143,24 @@ impl Remotes {
         }
     }
 
-    /// Tries again to open what could not be opened.
+    /// Reads the settings of TLS anew, where a database holds them, and the files that have changed.
+    fn configure_tls(&mut self) {
+        let catalog = self.shared.catalog();
+        let (settings, complaints) = self
+            .sources
+            .resolve(|column| configured::first_text(column, &catalog));
+        if complaints != self.tls_complaints {
+            for complaint in &complaints {
+                log::warn!(target: "ovsdb_server", "failed to configure SSL/TLS: {complaint}");
+            }
+            self.tls_complaints = complaints;
+        }
+        self.tls.configure(settings);
+    }
+
+    /// Tries again to open what could not be opened, and looks whether certificates have changed.
     pub(crate) fn retry(&mut self) {
+        self.tls.look();
         let has_failed = |open: &Open| matches!(open.carrier, Carrier::Failed);
         let failed: Vec<String> = self
             .open
@@ -234,11 +264,10 @@ impl Remotes {
 
     fn listen(&self, target: &str, passive: &Passive, options: &Options, number: u64) -> Carrier {
         let dscp = options.dscp.unwrap_or(DSCP_DEFAULT);
-        let serving = Listener::open(target, passive, dscp)
+        let serving = Listener::open(target, passive, dscp, &self.tls)
             .and_then(|listener| listener.serve(self.workers.clone(), number));
         match serving {
             Ok(serving) => Carrier::Listening(serving),
-            Err(error) if error.kind() == std::io::ErrorKind::Unsupported => Carrier::Hopeless,
             Err(error) => {
                 log::error!(target: "ovsdb_jsonrpc_server", "{target}: listen failed: {}", strerror(&error));
                 Carrier::Failed
@@ -255,7 +284,7 @@ impl Remotes {
         entry: &RemoteEntry,
     ) -> Carrier {
         let dscp = options.dscp.unwrap_or(DSCP_DEFAULT);
-        let dial = Dial::start(target, active, dscp, self.workers.clone(), number);
+        let dial = Dial::start(target, active, dscp, self.workers.clone(), number, &self.tls);
         entry.set_ended(dial.ended());
         if let Some(ms) = options.backoff_max_ms {
             dial.set_backoff_max(ms);

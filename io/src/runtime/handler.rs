@@ -2,8 +2,10 @@
 //! ask of the worker.
 
 use bytes::Bytes;
+use rustls::ServerConfig;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// One connection of one worker. Never used again for another connection of that worker while the process
 /// lives less than 2^32 connections on it; stale ids are recognised and ignored.
@@ -30,6 +32,19 @@ pub struct ConnMeta {
     pub peer: Option<SocketAddr>,
     /// Given by who hands the connection over: which remote it belongs to. The worker only passes it on.
     pub remote: u64,
+    /// Common name of the certificate by which the peer was verified (TLS); known once the handler is told.
+    pub peer_name: Option<String>,
+}
+
+/// What protects a connection that is handed over.
+#[derive(Debug)]
+pub enum Security {
+    /// Nothing.
+    Plain,
+    /// TLS, which the peer is to begin.
+    Accept(Arc<ServerConfig>),
+    /// TLS, whose handshake is over.
+    Established(Box<rustls::Connection>),
 }
 
 /// Why a connection ended.
@@ -46,7 +61,7 @@ pub enum Closed {
 /// Gives the connections of one worker their meaning. Called by that worker's thread only; must not wait,
 /// and should return within some hundred microseconds (see [`Outgoing::again`]).
 pub trait Handler: 'static {
-    /// `conn` is there.
+    /// `conn` is there; its handshake is over, if it has one.
     fn opened(&mut self, io: &mut dyn Outgoing, conn: ConnId, meta: ConnMeta);
 
     /// Bytes arrived. `buffer` holds everything not yet consumed; the handler removes from its front what it

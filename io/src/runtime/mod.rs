@@ -20,12 +20,16 @@
 //!   only what the socket does not take waits for it, one operation in flight per connection.
 //! * Bytes of one connection keep their order. Nothing is promised between connections.
 //! * A handler is called by one thread, never from within itself.
+//! * A connection with TLS is told of when its handshake is over. What is sent on it stays in shared slices until
+//!   the socket takes more, and is encrypted then; a turn takes few steps of handshakes (see `handshakes`).
 //!
-//! Not here: what the bytes mean, probes, listening (see [`crate::net`]), TLS.
+//! Not here: what the bytes mean, probes, listening (see [`crate::net`]), what TLS is configured with
+//! (see [`crate::tls`]).
 
 mod connection;
 mod driver;
 mod handler;
+mod handshakes;
 mod output;
 mod port;
 mod probe;
@@ -39,6 +43,6 @@ mod worker;
 mod writer;
 
 pub use driver::Driver;
-pub use handler::{Closed, ConnId, ConnMeta, Handler, Outgoing, Transport};
+pub use handler::{Closed, ConnId, ConnMeta, Handler, Outgoing, Security, Transport};
 pub use probe::{IoChoice, RingRefused, probe_ring};
 pub use start::{Config, WorkerHandle, Workers, default_threads, run};

@@ -1,12 +1,14 @@
 //! The connections of a worker: their queues, the list of those to flush, and sending.
 
-use super::connection::{Connections, Phase, Reading};
+use super::connection::{Connection, Connections, Phase, Reading};
 use super::handler::{Closed, ConnId, Outgoing};
+use super::handshakes::Handshakes;
 use super::output::Output;
 use super::start::Shared;
 use super::stream::Stream;
 use super::worker::elapsed_ms;
-use crate::limits::{FLUSH_CHUNK, FLUSH_CHUNK_OLDEST, READ_POOL_BUFFERS, SEND_SLICES};
+use crate::limits::{FLUSH_CHUNK, FLUSH_CHUNK_OLDEST, READ_POOL_BUFFERS, SEND_SLICES, TLS_SEAL_BYTES};
+use crate::tls::Pump;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -19,6 +21,9 @@ use tokio::sync::Notify;
 /// Slices gathered without allocating.
 const GATHER_INLINE: usize = 16;
 
+/// Slices that are encrypted together.
+const SEAL_SLICES: usize = 64;
+
 /// Whether events were told to the handler since its `turn_end`.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Turn {
@@ -29,6 +34,7 @@ pub(super) enum Turn {
 /// The connections of a worker and what is to be done for them.
 pub(super) struct Port {
     pub(super) connections: Connections,
+    pub(super) handshakes: Handshakes,
     /// Connections to flush that were listed since the last turn ended.
     fresh: Vec<ConnId>,
     /// Those that did not fit into their turn's chunk, oldest first.
@@ -58,6 +64,7 @@ impl Port {
     pub(super) fn new(shared: Arc<Shared>, clock: Instant, turner: Rc<Notify>) -> Port {
         Port {
             connections: Connections::default(),
+            handshakes: Handshakes::new(),
             fresh: Vec::new(),
             waiting: VecDeque::new(),
             turn: Turn::Closed,
@@ -79,7 +86,7 @@ impl Port {
         }
     }
 
-    fn list_for_flush(&mut self, conn: ConnId) {
+    pub(super) fn list_for_flush(&mut self, conn: ConnId) {
         if let Some(connection) = self.connections.get_mut(conn)
             && !connection.flush_listed
         {
@@ -93,8 +100,10 @@ impl Port {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        if let Phase::Open = connection.phase {
-            connection.phase = Phase::Ending(Closed::Failed(error));
+        match connection.phase {
+            Phase::Open => connection.phase = Phase::Ending(Closed::Failed(error)),
+            Phase::Handshake(_) => connection.phase = Phase::Refused,
+            Phase::Refused | Phase::Ending(_) => {}
         }
         connection.output.clear();
         connection.stream.shutdown();
@@ -107,7 +116,7 @@ impl Port {
             return Flushed::Settled;
         };
         connection.flush_listed = false;
-        if connection.writer_waits && matches!(connection.phase, Phase::Open) {
+        if connection.writer_waits && !connection.is_ending() {
             return Flushed::Settled;
         }
         let result = if connection.writer_waits {
@@ -123,8 +132,9 @@ impl Port {
                 self.fail(conn, error);
                 Flushed::Settled
             }
-            Ok(_) if matches!(connection.phase, Phase::Ending(_)) => {
+            Ok(_) if connection.is_ending() => {
                 connection.output.clear();
+                say_goodbye(connection);
                 connection.stream.shutdown();
                 wake_reader(&mut connection.reading);
                 Flushed::Settled
@@ -138,8 +148,8 @@ impl Port {
         let Some(connection) = self.connections.get_mut(conn) else {
             return Ok(Flushed::Settled);
         };
-        while !connection.output.is_empty() {
-            match send_once(&connection.stream, &mut connection.output) {
+        while connection.has_unsent() {
+            match send_once(connection) {
                 Ok(Sent::All) => {}
                 Ok(Sent::Part) => return Ok(Flushed::Blocked),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Flushed::Blocked),
@@ -155,11 +165,11 @@ impl Port {
         let Some(connection) = self.connections.get_mut(conn) else {
             return Ok(true);
         };
-        if connection.output.is_empty() {
+        if !connection.has_unsent() {
             return Ok(true);
         }
-        match send_once(&connection.stream, &mut connection.output) {
-            Ok(_) => Ok(connection.output.is_empty()),
+        match send_once(connection) {
+            Ok(_) => Ok(!connection.has_unsent()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(error),
             Err(error) => {
                 self.fail(conn, error);
@@ -207,8 +217,18 @@ enum Sent {
     Part,
 }
 
-/// One `sendmsg` from the front of `output`.
-fn send_once(stream: &Stream, output: &mut Output) -> io::Result<Sent> {
+/// One `sendmsg` from the front of what is queued for `connection`.
+fn send_once(connection: &mut Connection) -> io::Result<Sent> {
+    let Connection {
+        stream, output, tls, ..
+    } = connection;
+    match tls {
+        Some(pump) => send_sealed(stream, output, pump),
+        None => send_plain(stream, output),
+    }
+}
+
+fn send_plain(stream: &Stream, output: &mut Output) -> io::Result<Sent> {
     let mut inline = [IoSlice::new(&[]); GATHER_INLINE];
     let mut allocated;
     let slices = output.slice_count();
@@ -223,6 +243,66 @@ fn send_once(stream: &Stream, output: &mut Output) -> io::Result<Sent> {
     let bytes = stream.send_now(&gather[..filled])?;
     output.consume(bytes);
     Ok(if bytes < offered { Sent::Part } else { Sent::All })
+}
+
+/// Encrypts what may wait at once from the front of `output`, unless something waits already, and offers it to the
+/// socket. The slices are read where they lie: each record is made of them by one copy, and encrypted in place.
+fn send_sealed(stream: &Stream, output: &mut Output, pump: &mut Pump) -> io::Result<Sent> {
+    seal(output, pump)?;
+    pump.write_to(&mut SocketSink(stream))?;
+    Ok(if pump.wants_write() { Sent::Part } else { Sent::All })
+}
+
+/// Encrypts from the front of `output`, unless something waits already.
+fn seal(output: &mut Output, pump: &mut Pump) -> io::Result<()> {
+    if pump.wants_write() || pump.is_handshaking() {
+        return Ok(());
+    }
+    let mut slices = [IoSlice::new(&[]); SEAL_SLICES];
+    let filled = output.gather(&mut slices);
+    let sealed = pump.seal(&slices[..filled])?;
+    output.consume(sealed);
+    Ok(())
+}
+
+/// Encrypts the next bytes of `connection` and takes them out, for an operation that must own them. Empty when
+/// nothing is queued.
+pub(super) fn take_sealed(output: &mut Output, pump: &mut Pump) -> io::Result<Bytes> {
+    seal(output, pump)?;
+    let mut sealed = Vec::with_capacity(TLS_SEAL_BYTES / 4);
+    while pump.wants_write() {
+        pump.write_to(&mut sealed)?;
+    }
+    Ok(Bytes::from(sealed))
+}
+
+/// Tells the peer that the connection ends, as far as its socket takes that.
+fn say_goodbye(connection: &mut Connection) {
+    let Some(pump) = &mut connection.tls else { return };
+    // What failed has said why.
+    if let (Phase::Ending(_), false) = (&connection.phase, connection.writer_waits || pump.wants_write()) {
+        pump.say_goodbye();
+        if let Err(error) = pump.write_to(&mut SocketSink(&connection.stream)) {
+            log::debug!(target: "stream_ssl", "cannot say goodbye ({error})");
+        }
+    }
+}
+
+/// A socket that encrypted bytes are written to.
+struct SocketSink<'s>(&'s Stream);
+
+impl io::Write for SocketSink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.send_now(&[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.send_now(slices)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Lets a paused reader look again.

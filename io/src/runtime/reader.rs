@@ -1,10 +1,11 @@
 //! The one task of a connection that reads, under either driver, until the connection ends.
 
-use super::connection::{Phase, Reading};
+use super::connection::{Connection, Entering, Phase, Reading};
 use super::handler::{Closed, ConnId, Handler};
 use super::port::Port;
 use super::stream::Stream;
 use super::worker::{Worker, WorkerCell};
+use crate::errors::strerror;
 use crate::limits::{READ_BUSY_BYTES, READ_IDLE_BYTES, READ_KEEP_BYTES, READS_PER_POLL};
 use rustix::buffer::spare_capacity;
 use rustix::net::{RecvFlags, recv};
@@ -29,6 +30,8 @@ enum Next {
     Read,
     /// Reading went on after a pause, and bytes were left.
     Deliver,
+    /// The peer has ended its side by TLS, and no byte is left.
+    PeerEnded,
     End,
 }
 
@@ -39,6 +42,7 @@ async fn allowed<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, has_rest: bool)
         let Some(connection) = worker.port.connections.get_mut(conn) else {
             return Poll::Ready(Next::End);
         };
+        let has_peer_closed = has_peer_closed(connection);
         match (&connection.phase, &mut connection.reading) {
             (Phase::Open, Reading::Paused(waker)) => {
                 *waker = Some(context.waker().clone());
@@ -46,31 +50,133 @@ async fn allowed<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, has_rest: bool)
             }
             (Phase::Open, reading @ Reading::Resumed) => {
                 *reading = Reading::Allowed;
+                let has_rest = has_rest || connection.has_plain();
                 Poll::Ready(if has_rest { Next::Deliver } else { Next::Read })
             }
+            (Phase::Open, Reading::Allowed) if has_peer_closed => Poll::Ready(Next::PeerEnded),
             // An ending socket is shut down at the turn's end at the latest; the read then ends at once.
-            (Phase::Open, Reading::Allowed) | (Phase::Ending(_), _) => Poll::Ready(Next::Read),
+            (Phase::Open, Reading::Allowed)
+            | (Phase::Handshake(_) | Phase::Refused | Phase::Ending(_), _) => Poll::Ready(Next::Read),
         }
     })
     .await
+}
+
+fn has_peer_closed(connection: &Connection) -> bool {
+    connection.tls.as_ref().is_some_and(|pump| pump.has_peer_closed())
+}
+
+/// Waits for the worker to have time for the next step of a handshake, if `conn` is in one.
+async fn step_allowed<H: Handler>(cell: &WorkerCell<H>, conn: ConnId) {
+    let steps = {
+        let mut worker = cell.borrow_mut();
+        let steps = worker.port.handshakes.steps();
+        let Some(entering) = entering(&mut worker.port, conn) else {
+            return;
+        };
+        entering.waits_for_us = true;
+        worker.port.open_turn();
+        steps
+    };
+    steps.take().await;
+    if let Some(entering) = entering(&mut cell.borrow_mut().port, conn) {
+        entering.waits_for_us = false;
+    }
+}
+
+fn entering(port: &mut Port, conn: ConnId) -> Option<&mut Entering> {
+    match port.connections.get_mut(conn)?.phase {
+        Phase::Handshake(ref mut entering) => Some(entering),
+        Phase::Open | Phase::Refused | Phase::Ending(_) => None,
+    }
+}
+
+/// Has TLS look at what has come. What it decrypts is in its pump; what it wants to answer leaves with the turn. The
+/// handler hears of a connection whose handshake is over now.
+fn decrypt<H: Handler>(worker: &mut Worker<H>, conn: ConnId, raw: &mut Vec<u8>) {
+    let Worker { handler, port } = worker;
+    let Some(connection) = port.connections.get_mut(conn) else {
+        return;
+    };
+    let Some(pump) = &mut connection.tls else { return };
+    if pump.plain.capacity() == 0
+        && let Some(pooled) = port.read_pool.pop()
+    {
+        pump.plain = pooled;
+    }
+    let result = pump.receive(raw);
+    let wants_write = pump.wants_write();
+    match (result, &mut connection.phase) {
+        (Err(error), Phase::Handshake(_)) => {
+            pump.complain(&error);
+            connection.phase = Phase::Refused;
+        }
+        (Err(error), Phase::Open) => {
+            log::warn!(target: "stream_ssl", "{}: SSL_read: {error}", pump.name());
+            connection.phase = Phase::Ending(Closed::Failed(io::Error::from_raw_os_error(libc::EIO)));
+        }
+        (Ok(()), Phase::Handshake(entering)) if !pump.is_handshaking() => {
+            let mut meta = entering.meta.clone();
+            meta.peer_name = pump.peer_name();
+            connection.phase = Phase::Open;
+            handler.opened(port, conn, meta);
+        }
+        _ => {}
+    }
+    let Some(connection) = port.connections.get(conn) else {
+        return;
+    };
+    if wants_write || connection.is_ending() {
+        port.list_for_flush(conn);
+    }
+    port.open_turn();
+}
+
+/// Hands the handler what TLS has decrypted.
+fn deliver_plain<H: Handler>(worker: &mut Worker<H>, conn: ConnId) {
+    let Worker { handler, port } = worker;
+    let Some(connection) = port.connections.get_mut(conn) else {
+        return;
+    };
+    let (Some(pump), Phase::Open, Reading::Allowed | Reading::Resumed) =
+        (&mut connection.tls, &connection.phase, &connection.reading)
+    else {
+        return;
+    };
+    let mut plain = std::mem::take(&mut pump.plain);
+    if !plain.is_empty() {
+        handler.received(port, conn, &mut plain);
+        port.open_turn();
+    }
+    settle(port, &mut plain);
+    if let Some(pump) = port
+        .connections
+        .get_mut(conn)
+        .and_then(|connection| connection.tls.as_mut())
+    {
+        pump.plain = plain;
+    }
 }
 
 /// Tells the handler of new bytes. If reading was paused since the read was posted, they stay for later; on a
 /// connection that is ending they are dropped.
 fn deliver<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, buffer: &mut Vec<u8>) {
     let mut worker = cell.borrow_mut();
-    let Worker { handler, port } = &mut *worker;
-    match port
-        .connections
-        .get(conn)
-        .map(|connection| (&connection.phase, &connection.reading))
-    {
-        Some((Phase::Open, Reading::Paused(_))) => {}
-        Some((Phase::Open, Reading::Allowed | Reading::Resumed)) => {
+    let Some(connection) = worker.port.connections.get(conn) else {
+        return buffer.clear();
+    };
+    match (&connection.phase, &connection.reading) {
+        (Phase::Open, Reading::Paused(_)) => {}
+        (Phase::Open | Phase::Handshake(_), _) if connection.tls.is_some() => {
+            decrypt(&mut worker, conn, buffer);
+            deliver_plain(&mut worker, conn);
+        }
+        (Phase::Open, Reading::Allowed | Reading::Resumed) => {
+            let Worker { handler, port } = &mut *worker;
             handler.received(port, conn, buffer);
             port.open_turn();
         }
-        Some((Phase::Ending(_), _)) | None => buffer.clear(),
+        (Phase::Handshake(_) | Phase::Refused | Phase::Ending(_), _) => buffer.clear(),
     }
 }
 
@@ -80,6 +186,10 @@ async fn lets_go<H: Handler>(cell: &WorkerCell<H>, conn: ConnId) -> bool {
     {
         let mut worker = cell.borrow_mut();
         let Worker { handler, port } = &mut *worker;
+        match port.connections.get(conn).map(|connection| &connection.phase) {
+            Some(Phase::Open | Phase::Ending(_)) => {}
+            Some(Phase::Handshake(_) | Phase::Refused) | None => return true,
+        }
         let may_go = handler.peer_ended(port, conn);
         let Some(connection) = port.connections.get(conn) else {
             return true;
@@ -102,11 +212,20 @@ fn finish<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, seen: Closed) {
     let Some(connection) = port.connections.get_mut(conn) else {
         return;
     };
-    let reason = match std::mem::replace(&mut connection.phase, Phase::Ending(Closed::Local)) {
-        Phase::Ending(reason) => reason,
-        Phase::Open => seen,
-    };
-    handler.closed(port, conn, reason);
+    match std::mem::replace(&mut connection.phase, Phase::Refused) {
+        Phase::Ending(reason) => handler.closed(port, conn, reason),
+        Phase::Open => handler.closed(port, conn, seen),
+        Phase::Handshake(_) => {
+            let reason = match &seen {
+                Closed::Failed(error) => strerror(error),
+                Closed::Peer | Closed::Local => "unexpected SSL/TLS connection close".to_owned(),
+            };
+            if let Some(pump) = &connection.tls {
+                pump.complain(&reason);
+            }
+        }
+        Phase::Refused => {}
+    }
     port.remove(conn);
     port.open_turn();
 }
@@ -125,6 +244,8 @@ async fn read_when_ready<H: Handler>(cell: WorkerCell<H>, conn: ConnId, stream: 
                 settle(&mut cell.borrow_mut().port, &mut buffer);
                 continue;
             }
+            Next::PeerEnded if lets_go(&cell, conn).await => break Closed::Peer,
+            Next::PeerEnded => continue,
             Next::Read => {}
         }
         match receive(&cell, socket, &mut buffer).await {
@@ -132,6 +253,7 @@ async fn read_when_ready<H: Handler>(cell: WorkerCell<H>, conn: ConnId, stream: 
             Ok(Received::End) if lets_go(&cell, conn).await => break Closed::Peer,
             Ok(Received::End) => {}
             Ok(Received::Bytes { filled }) => {
+                step_allowed(&cell, conn).await;
                 deliver(&cell, conn, &mut buffer);
                 settle(&mut cell.borrow_mut().port, &mut buffer);
                 full_reads = if filled { full_reads + 1 } else { 0 };
@@ -228,6 +350,8 @@ async fn read_posted<H: Handler>(cell: WorkerCell<H>, conn: ConnId, stream: Rc<S
                 fit(&mut cell.borrow_mut().port, &mut buffer, false);
                 continue;
             }
+            Next::PeerEnded if lets_go(&cell, conn).await => break Closed::Peer,
+            Next::PeerEnded => continue,
             Next::Read => {}
         }
         let begin = buffer.len();
@@ -239,6 +363,7 @@ async fn read_posted<H: Handler>(cell: WorkerCell<H>, conn: ConnId, stream: Rc<S
             Ok(0) if lets_go(&cell, conn).await => break Closed::Peer,
             Ok(0) => {}
             Ok(count) => {
+                step_allowed(&cell, conn).await;
                 deliver(&cell, conn, &mut buffer);
                 fit(&mut cell.borrow_mut().port, &mut buffer, count == space);
             }

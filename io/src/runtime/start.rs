@@ -2,7 +2,7 @@
 //! threads reach a worker.
 
 use super::driver::{Driver, Executor};
-use super::handler::{ConnMeta, Handler};
+use super::handler::{ConnMeta, Handler, Security};
 use super::worker::serve;
 use crate::limits::{WORKERS_DEFAULT_MAX, WORKERS_MAX};
 use parking_lot::Mutex;
@@ -33,11 +33,19 @@ pub(super) struct Shared {
     pub(super) connection_count: AtomicUsize,
     /// The longest turn since it was last asked for, in microseconds.
     pub(super) longest_turn_us: AtomicU64,
-    adopted: Mutex<Vec<(OwnedFd, ConnMeta)>>,
+    adopted: Mutex<Vec<Adopted>>,
+}
+
+/// A socket that is handed over.
+#[derive(Debug)]
+pub(super) struct Adopted {
+    pub(super) socket: OwnedFd,
+    pub(super) meta: ConnMeta,
+    pub(super) security: Security,
 }
 
 impl Shared {
-    pub(super) fn take_adopted(&self) -> Vec<(OwnedFd, ConnMeta)> {
+    pub(super) fn take_adopted(&self) -> Vec<Adopted> {
         std::mem::take(&mut self.adopted.lock())
     }
 }
@@ -56,9 +64,13 @@ impl WorkerHandle {
     }
 
     /// Hands a connected stream socket over. The worker sets its options and tells its handler.
-    pub fn adopt(&self, socket: OwnedFd, meta: ConnMeta) {
+    pub fn adopt(&self, socket: OwnedFd, meta: ConnMeta, security: Security) {
         self.shared.connection_count.fetch_add(1, Ordering::Relaxed);
-        self.shared.adopted.lock().push((socket, meta));
+        self.shared.adopted.lock().push(Adopted {
+            socket,
+            meta,
+            security,
+        });
         self.wake();
     }
 

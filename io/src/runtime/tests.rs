@@ -146,6 +146,7 @@ fn meta(transport: Transport) -> ConnMeta {
         transport,
         peer: None,
         remote: 0,
+        peer_name: None,
     }
 }
 
@@ -178,7 +179,9 @@ fn tcp(listener: &TcpListener, workers: &Workers) -> TcpStream {
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let (server, _) = listener.accept().unwrap();
-    workers.least_loaded().adopt(server.into(), meta(Transport::Tcp));
+    workers
+        .least_loaded()
+        .adopt(server.into(), meta(Transport::Tcp), Security::Plain);
     client
 }
 
@@ -375,7 +378,9 @@ fn a_pause_keeps_bytes_for_later() {
     for driver in drivers() {
         with_workers(driver, 1, Manner::OneByteATick, move |workers, _| {
             let (mut client, server) = UnixStream::pair().unwrap();
-            workers.get(0).adopt(server.into(), meta(Transport::Unix));
+            workers
+                .get(0)
+                .adopt(server.into(), meta(Transport::Unix), Security::Plain);
             client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
             client.write_all(b"ab").unwrap();
             let mut got = [0; 4];

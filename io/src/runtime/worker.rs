@@ -5,16 +5,18 @@
 //! was ready with it; it ends the turn and flushes, a chunk of connections at a time, with reads served
 //! between the chunks.
 
+use super::connection::{Entering, Phase, Reading};
 use super::driver::Driver;
-use super::handler::{ConnId, ConnMeta, Handler};
+use super::handler::{ConnId, Handler, Security};
 use super::port::{Flushed, Port, Turn};
-use super::start::Shared;
+use super::start::{Adopted, Shared};
 use super::stream::Stream;
 use super::turn_time::TurnTime;
 use super::{reader, writer};
-use crate::limits::{FLUSH_CHUNK, FLUSH_CHUNK_OLDEST, TICK_MS};
+use crate::limits::{FLUSH_CHUNK, FLUSH_CHUNK_OLDEST, HANDSHAKE_WAIT_MS, TICK_MS};
+use crate::tls::Pump;
 use std::cell::RefCell;
-use std::os::fd::OwnedFd;
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -48,8 +50,8 @@ pub(super) async fn serve<H: Handler>(driver: Driver, handler: H, shared: Arc<Sh
         if shared.stopping.load(Ordering::Acquire) {
             break;
         }
-        for (socket, meta) in shared.take_adopted() {
-            adopt(driver, &cell, socket, meta);
+        for adopted in shared.take_adopted() {
+            adopt(driver, &cell, adopted);
         }
         let mut worker = cell.borrow_mut();
         let Worker { handler, port } = &mut *worker;
@@ -75,14 +77,46 @@ fn finish_turn<H: Handler>(cell: &WorkerCell<H>) {
     }
 }
 
-fn adopt<H: Handler>(driver: Driver, cell: &WorkerCell<H>, socket: OwnedFd, meta: ConnMeta) {
+fn adopt<H: Handler>(driver: Driver, cell: &WorkerCell<H>, adopted: Adopted) {
     let mut worker = cell.borrow_mut();
     let Worker { handler, port } = &mut *worker;
-    match Stream::new(driver, socket, meta.transport) {
-        Ok(stream) => {
-            let stream = Rc::new(stream);
-            let conn = port.connections.insert(Rc::clone(&stream));
-            handler.opened(port, conn, meta);
+    let Adopted {
+        socket,
+        mut meta,
+        security,
+    } = adopted;
+    let stream = Stream::new(driver, socket, meta.transport);
+    match stream.and_then(|stream| Ok((Rc::new(stream), pump_of(security, &meta.name)?))) {
+        Ok((stream, tls)) => {
+            let is_handshaking = tls.as_ref().is_some_and(|pump| pump.is_handshaking());
+            let conn = if is_handshaking {
+                let entering = Entering {
+                    meta,
+                    waited_ms: 0,
+                    waits_for_us: false,
+                };
+                let phase = Phase::Handshake(Box::new(entering));
+                let conn = port.connections.insert(Rc::clone(&stream), tls, phase);
+                if let Some(oldest) = port.handshakes.begin(conn, &port.connections) {
+                    refuse(
+                        port,
+                        oldest,
+                        "too many handshakes at once, and this one has waited longest",
+                    );
+                }
+                conn
+            } else {
+                meta.peer_name = tls.as_ref().and_then(|pump| pump.peer_name());
+                let conn = port.connections.insert(Rc::clone(&stream), tls, Phase::Open);
+                handler.opened(port, conn, meta);
+                if let Some(connection) = port.connections.get_mut(conn)
+                    && connection.has_plain()
+                    && matches!(connection.reading, Reading::Allowed)
+                {
+                    connection.reading = Reading::Resumed;
+                }
+                conn
+            };
             port.open_turn();
             reader::spawn(Rc::clone(cell), conn, stream);
         }
@@ -93,6 +127,25 @@ fn adopt<H: Handler>(driver: Driver, cell: &WorkerCell<H>, socket: OwnedFd, meta
     }
 }
 
+fn pump_of(security: Security, name: &str) -> io::Result<Option<Box<Pump>>> {
+    Ok(match security {
+        Security::Plain => None,
+        Security::Accept(config) => Some(Box::new(Pump::accept(config, name).map_err(io::Error::other)?)),
+        Security::Established(session) => Some(Box::new(Pump::new(*session, name))),
+    })
+}
+
+/// Ends a handshake and says why.
+pub(super) fn refuse(port: &mut Port, conn: ConnId, reason: &str) {
+    let Some(connection) = port.connections.get_mut(conn) else {
+        return;
+    };
+    if let (Phase::Handshake(_), Some(pump)) = (&connection.phase, &connection.tls) {
+        pump.complain(&reason);
+        port.fail(conn, io::Error::from_raw_os_error(libc::ETIMEDOUT));
+    }
+}
+
 async fn tick_for_ever<H: Handler>(cell: WorkerCell<H>, clock: Instant) {
     let mut ticks = interval(Duration::from_millis(TICK_MS));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -100,6 +153,10 @@ async fn tick_for_ever<H: Handler>(cell: WorkerCell<H>, clock: Instant) {
         ticks.tick().await;
         let mut worker = cell.borrow_mut();
         let Worker { handler, port } = &mut *worker;
+        for late in port.handshakes.pass(TICK_MS, &mut port.connections) {
+            let seconds = HANDSHAKE_WAIT_MS / 1000;
+            refuse(port, late, &format!("no handshake within {seconds} seconds"));
+        }
         handler.tick(port, elapsed_ms(clock));
         port.open_turn();
     }
@@ -140,10 +197,13 @@ fn run_turn<H: Handler>(cell: &WorkerCell<H>, chunk: &mut Vec<ConnId>, time: &mu
         {
             connection.writer_waits = true;
             writer::spawn(Rc::clone(cell), conn, Rc::clone(&connection.stream));
-            handler.blocked(port, conn);
+            if let Phase::Open = connection.phase {
+                handler.blocked(port, conn);
+            }
             port.open_turn();
         }
     }
+    let is_asked = port.handshakes.renew();
     time.took(since);
-    port.again || matches!(port.turn, Turn::Open { .. }) || port.has_unflushed()
+    is_asked || port.again || matches!(port.turn, Turn::Open { .. }) || port.has_unflushed()
 }

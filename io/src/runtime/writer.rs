@@ -3,9 +3,12 @@
 
 use super::connection::Phase;
 use super::handler::{ConnId, Handler, Outgoing};
+use super::port::take_sealed;
 use super::stream::Stream;
 use super::worker::{Worker, WorkerCell};
 use crate::limits::RING_WRITE_SLICES;
+use bytes::{Buf, Bytes};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use tokio::io::unix::AsyncFd;
@@ -48,16 +51,29 @@ async fn write_when_ready<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, socket
 }
 
 async fn write_posted<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, socket: &tokio_uring::net::TcpStream) {
+    // Of a connection with TLS: encrypted, and not yet taken by the socket.
+    let mut sealed = Bytes::new();
     loop {
         let slices = {
             let mut worker = cell.borrow_mut();
             let Some(connection) = worker.port.connections.get_mut(conn) else {
                 return;
             };
-            if connection.output.is_empty() {
+            if sealed.is_empty() && !connection.has_unsent() {
                 return drained(&mut worker, conn);
             }
-            connection.output.share_front(RING_WRITE_SLICES)
+            match &mut connection.tls {
+                None => connection.output.share_front(RING_WRITE_SLICES),
+                Some(pump) => {
+                    if sealed.is_empty() {
+                        sealed = match take_sealed(&mut connection.output, pump) {
+                            Ok(sealed) => sealed,
+                            Err(error) => return worker.port.fail(conn, error),
+                        };
+                    }
+                    vec![sealed.clone()]
+                }
+            }
         };
         let (result, slices) = socket.writev(slices).await;
         drop(slices);
@@ -67,10 +83,11 @@ async fn write_posted<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, socket: &t
             return;
         };
         match result {
+            Ok(sent) if connection.tls.is_some() => sealed.advance(sent),
             // A connection that ended meanwhile has dropped its queue.
             Ok(sent) if backlog >= sent => connection.output.consume(sent),
             Ok(_) => return,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return worker.port.fail(conn, error),
         }
     }

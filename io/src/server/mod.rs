@@ -17,6 +17,7 @@ use crate::net;
 use crate::remotes::{RemoteTable, Remotes};
 use crate::runtime::{self, IoChoice, Workers};
 use crate::settings::{Model, Source};
+use crate::tls;
 use crate::unixctl::{self, Commands};
 use crate::worker::Worker;
 use bumpalo::Bump;
@@ -62,6 +63,8 @@ pub struct Config {
     pub source: Source,
     /// Relative names of databases are looked up here, also when the process has left it.
     pub directory: PathBuf,
+    /// What connections by TLS are secured with.
+    pub tls: tls::Sources,
     /// Path of the control socket, `none`, or the default.
     pub unixctl: Option<String>,
     /// First line of `--version`, which `version` answers too.
@@ -126,7 +129,12 @@ pub fn run(config: Config, ready: impl FnOnce() -> Running) -> Result<Ended, Str
         Worker::new(id, Arc::clone(&shared), Arc::clone(&table))
     };
     let control = |workers: Workers| {
-        let remotes = Remotes::new(Arc::clone(&shared), workers, Arc::clone(&table));
+        let remotes = Remotes::new(
+            Arc::clone(&shared),
+            workers,
+            Arc::clone(&table),
+            config.tls.clone(),
+        );
         control(config, Arc::clone(&shared), remotes, watch, ready)
     };
     runtime::run(&runtime_config, make_worker, control)

@@ -1,9 +1,10 @@
 //! A JSON-RPC connection that waits: requests out, replies and notifications in, echoes answered on the way.
 
 use bumpalo::Bump;
-use ovsdb::cli::options::refuse_tls;
+use ovsdb::cli::options::TlsOptions;
 use ovsdb::cli::{Fatal, Result};
 use ovsdb_io::net::{Active, Host, Passive, Remote, RemoteError, bind_unix, connect_unix};
+use ovsdb_io::tls;
 use ovsdb_wire::frame::{Framer, Scan};
 use ovsdb_wire::message::{self, Message};
 use ovsdb_wire::parse::Parser;
@@ -13,14 +14,24 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// Bytes asked for in one read: large replies take few calls, and a small client little memory.
 const READ_BYTES: usize = 256 << 10;
 
+/// What connections by TLS are secured with; one for the program, as there is one command line.
+static TLS: LazyLock<tls::Context> = LazyLock::new(tls::Context::default);
+
+/// Takes over what the command line says of TLS; what is wrong with it is logged, and needed only by `ssl:`.
+pub fn secure(options: &TlsOptions) -> Result<()> {
+    TLS.configure(options.sources()?.settings());
+    Ok(())
+}
+
 /// One connection to a server.
 pub struct Connection {
     name: String,
+    receiver: Receiver,
     sender: Sender,
     input: Vec<u8>,
     framer: Framer,
@@ -30,9 +41,31 @@ pub struct Connection {
 /// The sending half of a connection, for any thread.
 #[derive(Clone)]
 pub struct Sender {
-    socket: Arc<File>,
+    output: Output,
     /// Requests sent; the id of the next one. Locked while a message is written, so that each stays whole.
     requests: Arc<Mutex<i64>>,
+}
+
+/// What a connection is read from.
+enum Receiver {
+    Plain(Arc<File>),
+    Tls(tls::Reader),
+}
+
+/// What a connection is written to.
+#[derive(Clone)]
+enum Output {
+    Plain(Arc<File>),
+    Tls(tls::Writer),
+}
+
+impl Output {
+    fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Output::Plain(socket) => (&**socket).write_all(bytes),
+            Output::Tls(writer) => writer.clone().write_all(bytes),
+        }
+    }
 }
 
 /// What answers a request.
@@ -45,22 +78,23 @@ pub enum Reply<'a> {
 impl Connection {
     /// Connects to an active remote, or waits for one connection on a passive one.
     pub fn open(remote: &str) -> Result<Connection> {
-        Ok(Connection::new(remote, open_socket(remote)?))
+        Ok(Connection::new(remote, open(remote)?))
     }
 
     /// [`Connection::open`] for one of several remotes: the error is the system's, for the log.
     pub fn try_open(remote: &str) -> io::Result<Connection> {
         match remote.parse() {
-            Ok(Remote::Active(active)) => Ok(Connection::new(remote, connect(&active)?)),
+            Ok(Remote::Active(active)) => Ok(Connection::new(remote, connect(remote, &active)?)),
             _ => Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT)),
         }
     }
 
-    fn new(remote: &str, socket: OwnedFd) -> Connection {
+    fn new(remote: &str, (receiver, output): (Receiver, Output)) -> Connection {
         Connection {
             name: remote.to_owned(),
+            receiver,
             sender: Sender {
-                socket: Arc::new(File::from(socket)),
+                output,
                 requests: Arc::default(),
             },
             input: Vec::new(),
@@ -118,13 +152,22 @@ impl Connection {
 
     fn bad_input(&self, what: &str) -> io::Error {
         log::warn!(target: "jsonrpc", "{}: {what}", self.name);
+        if let Some(content) =
+            tls::Content::guess(&self.input).filter(|content| *content != tls::Content::JsonRpc)
+        {
+            log::warn!(target: "jsonrpc", "{}: received {content} data on JSON-RPC channel", self.name);
+        }
         io::Error::from_raw_os_error(libc::EPROTO)
     }
 
     fn read(&mut self) -> io::Result<()> {
         let start = self.input.len();
         self.input.resize(start + READ_BYTES, 0);
-        let got = (&*self.sender.socket).read(&mut self.input[start..]);
+        let room = &mut self.input[start..];
+        let got = match &mut self.receiver {
+            Receiver::Plain(socket) => (&**socket).read(room),
+            Receiver::Tls(reader) => reader.read(room),
+        };
         self.input.truncate(start + got.as_ref().map_or(0, |&got| got));
         match got {
             Ok(0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "End of file")),
@@ -179,21 +222,20 @@ impl Sender {
         *requests += 1;
         let mut out = Vec::new();
         message::write_request(&mut out, &Value::Integer(id), method, params);
-        (&*self.socket).write_all(&out)?;
+        self.output.write_all(&out)?;
         Ok(id)
     }
 
     /// Sends a message that is complete.
     fn write(&self, message: &[u8]) -> io::Result<()> {
         let _requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        (&*self.socket).write_all(message)
+        self.output.write_all(message)
     }
 }
 
-fn open_socket(remote: &str) -> Result<OwnedFd> {
-    refuse_tls(remote)?;
+fn open(remote: &str) -> Result<(Receiver, Output)> {
     match remote.parse() {
-        Ok(Remote::Active(active)) => connect(&active)
+        Ok(Remote::Active(active)) => connect(remote, &active)
             .map_err(|error| Fatal::with_io(format!("failed to connect to \"{remote}\""), &error)),
         Ok(Remote::Passive(passive)) => accept(remote, &passive),
         Ok(Remote::Column(_)) | Err(RemoteError::Scheme(_)) => Err(Fatal::with_io(
@@ -204,39 +246,60 @@ fn open_socket(remote: &str) -> Result<OwnedFd> {
     }
 }
 
-fn connect(active: &Active) -> io::Result<OwnedFd> {
-    let stream = match active {
-        Active::Unix(path) => return connect_unix(path),
-        Active::Tcp(Host::Address(address)) => TcpStream::connect(address)?,
-        Active::Tcp(Host::Name(name, port)) => TcpStream::connect((name.as_str(), *port))?,
-        Active::Tls(_) => return Err(io::Error::from_raw_os_error(libc::ENOPROTOOPT)),
+/// Both halves of a connection that is not secured.
+fn plain(socket: OwnedFd) -> (Receiver, Output) {
+    let socket = Arc::new(File::from(socket));
+    (Receiver::Plain(Arc::clone(&socket)), Output::Plain(socket))
+}
+
+/// Both halves of one that is.
+fn secured((reader, writer): (tls::Reader, tls::Writer)) -> (Receiver, Output) {
+    (Receiver::Tls(reader), Output::Tls(writer))
+}
+
+fn connect(remote: &str, active: &Active) -> io::Result<(Receiver, Output)> {
+    match active {
+        Active::Unix(path) => Ok(plain(connect_unix(path)?)),
+        Active::Tcp(host) => Ok(plain(connect_tcp(host)?)),
+        Active::Tls(host) => tls::connect(&TLS, connect_tcp(host)?, remote, &host.server_name()).map(secured),
+    }
+}
+
+fn connect_tcp(host: &Host) -> io::Result<OwnedFd> {
+    let stream = match host {
+        Host::Address(address) => TcpStream::connect(address)?,
+        Host::Name(name, port) => TcpStream::connect((name.as_str(), *port))?,
     };
     stream.set_nodelay(true)?;
     Ok(stream.into())
 }
 
 /// Listens on a passive remote until one client has come.
-fn accept(remote: &str, passive: &Passive) -> Result<OwnedFd> {
+fn accept(remote: &str, passive: &Passive) -> Result<(Receiver, Output)> {
     let listener = listen(passive)
         .map_err(|error| Fatal::with_io(format!("failed to connect or listen to \"{remote}\""), &error))?;
     log::info!(target: "ovsdb_client", "{remote}: waiting for connection...");
-    let (socket, _) = listener
-        .accept()
-        .map_err(|error| Fatal::with_io(format!("failed to accept connection on \"{remote}\""), &error))?;
+    let failed = |error| Fatal::with_io(format!("failed to accept connection on \"{remote}\""), &error);
+    let (socket, _) = listener.accept().map_err(failed)?;
     if let Passive::Unix(path) = passive {
         // Nobody else can be served.
         if let Err(error) = std::fs::remove_file(path) {
             log::warn!(target: "ovsdb_client", "{}: {error}", path.display());
         }
     }
-    Ok(socket.into())
+    match passive {
+        Passive::Tls(_) => tls::accept(&TLS, socket.into(), remote)
+            .map(secured)
+            .map_err(failed),
+        Passive::Tcp(_) | Passive::Unix(_) | Passive::Inherited(_) => Ok(plain(socket.into())),
+    }
 }
 
 fn listen(passive: &Passive) -> io::Result<Socket> {
     let socket = match passive {
         Passive::Unix(path) => Socket::from(bind_unix(path)?),
-        Passive::Tcp(address) => bind_tcp(*address)?,
-        Passive::Tls(_) | Passive::Inherited(_) => {
+        Passive::Tcp(address) | Passive::Tls(address) => bind_tcp(*address)?,
+        Passive::Inherited(_) => {
             return Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT));
         }
     };

@@ -41,6 +41,7 @@ pub struct Session<'o> {
 
 fn run(options: Options) -> Result<ExitCode> {
     options.log.apply()?;
+    connection::secure(&options.tls)?;
     set_alarm(options.timeout);
     let style = options.table.style();
     let session = Session {

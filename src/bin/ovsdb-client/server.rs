@@ -5,7 +5,6 @@
 //! database must be named, and the first server wins that has it in an acceptable state.
 
 use bumpalo::Bump;
-use ovsdb::cli::options::refuse_tls;
 use ovsdb::cli::{Fatal, Result};
 use ovsdb_engine::datum::uuid_text;
 use ovsdb_io::dirs;
@@ -168,7 +167,6 @@ fn first_acceptable(
     is_leader_only: bool,
 ) -> Result<Connection> {
     for remote in remotes {
-        refuse_tls(remote)?;
         log::info!(target: "reconnect", "{remote}: connecting...");
         let mut connection = match Connection::try_open(remote) {
             Ok(connection) => connection,

@@ -41,7 +41,6 @@ pub fn wait(operands: &[String]) -> Result<()> {
         _ => return Err(Fatal::new(format!("{state}: unknown state"))),
     };
     let remote = server.first().cloned().unwrap_or_else(default_remote);
-    ovsdb::cli::options::refuse_tls(&remote)?;
     let mut backoff = BACKOFF_MIN;
     loop {
         log::info!(target: "reconnect", "{remote}: connecting...");

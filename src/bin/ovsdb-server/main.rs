@@ -30,9 +30,6 @@ fn run(mut options: Options) -> Result<ExitCode> {
     hash::set_key(high ^ low.rotate_left(32));
     vlog::init(PROGRAM);
     options.log.apply()?;
-    for remote in &options.remote {
-        ovsdb::cli::options::refuse_tls(remote)?;
-    }
     if options.quickstart {
         quickstart::prepare(&mut options)?;
     }
@@ -59,6 +56,7 @@ fn config(options: &Options) -> Result<Config> {
     Ok(Config {
         source: source(options)?,
         directory: env::current_dir().unwrap_or_default(),
+        tls: options.tls.sources()?,
         unixctl: options.unixctl.clone(),
         version_line: version.lines().next().unwrap_or_default().to_owned(),
         threads: options.threads.map_or_else(runtime::default_threads, usize::from),

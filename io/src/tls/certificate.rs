@@ -1,0 +1,88 @@
+//! What we want to know of a certificate that rustls does not tell.
+
+use rustls::pki_types::{CertificateDer, UnixTime};
+use sha1::{Digest, Sha1};
+use x509_cert::Certificate;
+use x509_cert::der::asn1::{Ia5StringRef, PrintableStringRef, Utf8StringRef};
+use x509_cert::der::oid::ObjectIdentifier;
+use x509_cert::der::pem::LineEnding;
+use x509_cert::der::{Decode, EncodePem};
+
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+
+/// The first common name of the subject, by which role-based access control knows a client. Empty if there is none,
+/// or if it is not plain text: such a client owns nothing.
+pub(super) fn common_name(certificate: &CertificateDer<'_>) -> String {
+    let Ok(certificate) = Certificate::from_der(certificate) else {
+        return String::new();
+    };
+    let parts = certificate.tbs_certificate.subject.0.iter();
+    let mut attributes = parts.flat_map(|part| part.0.iter());
+    let Some(attribute) = attributes.find(|attribute| attribute.oid == COMMON_NAME) else {
+        return String::new();
+    };
+    let value = &attribute.value;
+    let text = value
+        .decode_as::<Utf8StringRef<'_>>()
+        .map(|text| text.as_str())
+        .or_else(|_| {
+            value
+                .decode_as::<PrintableStringRef<'_>>()
+                .map(|text| text.as_str())
+        })
+        .or_else(|_| value.decode_as::<Ia5StringRef<'_>>().map(|text| text.as_str()))
+        .unwrap_or_default();
+    // A C program would take what stands before a NUL for the name.
+    if text.contains('\0') {
+        String::new()
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Whether a certificate says of itself that it signed itself. The signature is not looked at.
+pub(super) fn is_self_issued(certificate: &CertificateDer<'_>) -> bool {
+    Certificate::from_der(certificate)
+        .is_ok_and(|parsed| parsed.tbs_certificate.issuer == parsed.tbs_certificate.subject)
+}
+
+/// Whether `now` lies in the certificate's time.
+pub(super) fn is_valid_at(certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
+    Certificate::from_der(certificate).is_ok_and(|parsed| {
+        let validity = parsed.tbs_certificate.validity;
+        let from = validity.not_before.to_unix_duration().as_secs();
+        let until = validity.not_after.to_unix_duration().as_secs();
+        (from..=until).contains(&now.as_secs())
+    })
+}
+
+/// The certificate in `candidates` whose subject is the issuer of `certificate`, unless that issued itself.
+pub(super) fn issuer_of<'c>(
+    certificate: &CertificateDer<'_>,
+    candidates: &'c [CertificateDer<'static>],
+) -> Option<&'c CertificateDer<'static>> {
+    let issuer = Certificate::from_der(certificate).ok()?.tbs_certificate;
+    if issuer.issuer == issuer.subject {
+        return None;
+    }
+    candidates.iter().find(|candidate| {
+        Certificate::from_der(candidate).is_ok_and(|other| other.tbs_certificate.subject == issuer.issuer)
+    })
+}
+
+/// Subject and SHA-1 fingerprint, for the log.
+pub(super) fn describe(certificate: &CertificateDer<'_>) -> String {
+    let subject = Certificate::from_der(certificate).map_or_else(
+        |_| "not a certificate".to_owned(),
+        |parsed| parsed.tbs_certificate.subject.to_string(),
+    );
+    let digest = Sha1::digest(certificate);
+    let pairs: Vec<String> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{subject}) (fingerprint {}", pairs.join(":"))
+}
+
+/// The certificate in PEM.
+pub(super) fn to_pem(certificate: &CertificateDer<'_>) -> Result<String, String> {
+    let parsed = Certificate::from_der(certificate).map_err(|error| error.to_string())?;
+    parsed.to_pem(LineEnding::LF).map_err(|error| error.to_string())
+}

@@ -1,0 +1,9 @@
+//! TLS with real peers and real certificates: who gets in, who does not and why, and that handshakes disturb nobody.
+
+mod handshakes;
+mod peers;
+mod pki;
+mod rights;
+mod site;
+mod sources;
+mod strangers;

@@ -1,0 +1,145 @@
+//! Certificates as operators make them: by `ovs-pki`, and by `openssl ca` on its authorities for what it has no
+//! command for.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ovsdb_harness::Scratch;
+use ovsdb_harness::command::run_ok;
+
+/// What a revocation list must say of its authority.
+const CRL_SECTION: &str = "\n[ crl_ext ]\nauthorityKeyIdentifier=keyid:always\n";
+
+/// The two authorities of `ovs-pki`: servers' certificates are signed by one, clients' by the other.
+pub struct Pki<'s> {
+    scratch: &'s Scratch,
+}
+
+/// Which authority has signed something.
+#[derive(Clone, Copy)]
+pub enum Authority {
+    Servers,
+    Clients,
+}
+
+/// A private key and its certificate.
+#[derive(Clone)]
+pub struct Identity {
+    pub key: PathBuf,
+    pub certificate: PathBuf,
+}
+
+impl Authority {
+    fn name(self) -> &'static str {
+        match self {
+            Authority::Servers => "controller",
+            Authority::Clients => "switch",
+        }
+    }
+}
+
+impl<'s> Pki<'s> {
+    pub fn new(scratch: &'s Scratch) -> Pki<'s> {
+        let pki = Pki { scratch };
+        pki.ovs_pki(&["init"]);
+        pki
+    }
+
+    /// The certificate of an authority.
+    pub fn authority(&self, authority: Authority) -> PathBuf {
+        self.directory(authority).join("cacert.pem")
+    }
+
+    /// A new identity whose common name is `name`.
+    pub fn identity(&self, name: &str, authority: Authority) -> Identity {
+        self.ovs_pki(&["-u", "req+sign", name, authority.name()]);
+        self.identity_at(name)
+    }
+
+    /// An identity that nobody but itself has signed.
+    pub fn self_signed(&self, name: &str) -> Identity {
+        self.ovs_pki(&["-u", "req", name]);
+        self.ovs_pki(&["self-sign", name]);
+        self.identity_at(name)
+    }
+
+    /// An identity whose certificate was valid on one day of 2020.
+    pub fn expired(&self, name: &str, authority: Authority) -> Identity {
+        self.ovs_pki(&["-u", "req", name]);
+        let identity = self.identity_at(name);
+        let request = self.scratch.join(&format!("{name}-req.pem"));
+        let dates = ["-startdate", "20200101000000Z", "-enddate", "20200102000000Z"];
+        let mut command = self.openssl_ca(authority);
+        command.args(["-extensions", "usr_cert", "-notext"]).args(dates);
+        run_ok(
+            command
+                .arg("-in")
+                .arg(request)
+                .arg("-out")
+                .arg(&identity.certificate),
+        );
+        identity
+    }
+
+    /// Revokes a certificate.
+    pub fn revoke(&self, identity: &Identity, authority: Authority) {
+        run_ok(
+            self.openssl_ca(authority)
+                .arg("-revoke")
+                .arg(&identity.certificate),
+        );
+    }
+
+    /// Writes the authority's revocation list.
+    pub fn revocation_list(&self, authority: Authority) -> PathBuf {
+        let file = self.scratch.join(&format!("{}-crl.pem", authority.name()));
+        // The configuration of ovs-pki would make one of version 1.
+        let config = self.directory(authority).join("ca.cnf");
+        let text = fs::read_to_string(&config).expect("ovs-pki has written it");
+        if !text.contains(CRL_SECTION) {
+            fs::write(&config, text + CRL_SECTION).expect("it can be written");
+        }
+        let mut command = self.openssl_ca(authority);
+        command.args(["-gencrl", "-crlexts", "crl_ext", "-out"]);
+        run_ok(command.arg(&file));
+        file
+    }
+
+    fn identity_at(&self, name: &str) -> Identity {
+        Identity {
+            key: self.scratch.join(&format!("{name}-privkey.pem")),
+            certificate: self.scratch.join(&format!("{name}-cert.pem")),
+        }
+    }
+
+    fn directory(&self, authority: Authority) -> PathBuf {
+        self.scratch.join("pki").join(format!("{}ca", authority.name()))
+    }
+
+    fn openssl_ca(&self, authority: Authority) -> std::process::Command {
+        let mut command = self.scratch.command("openssl");
+        command
+            .args(["ca", "-config", "ca.cnf", "-batch"])
+            .current_dir(self.directory(authority));
+        command
+    }
+
+    fn ovs_pki(&self, arguments: &[&str]) {
+        let mut command = self.scratch.command("ovs-pki");
+        command
+            .arg(format!("--dir={}", self.scratch.join("pki").display()))
+            .arg(format!("--log={}", self.scratch.join("pki.log").display()));
+        run_ok(command.args(arguments));
+    }
+}
+
+impl Identity {
+    /// Options of every program for this identity and the authority of its peers.
+    pub fn options(&self, authority: &Path) -> [String; 3] {
+        [
+            format!("--private-key={}", self.key.display()),
+            format!("--certificate={}", self.certificate.display()),
+            format!("--ca-cert={}", authority.display()),
+        ]
+    }
+}

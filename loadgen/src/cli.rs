@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use ovsdb_io::tls;
 
 use crate::error::{Failure, Result};
 use crate::fleet::Address;
 use crate::scenario::Settings;
-use crate::server::{Target, database};
+use crate::server::{Target, Via, database};
 use crate::workload::Workload;
 
 /// Puts an OVSDB server under the load of a large OVN site and checks every answer.
@@ -76,7 +77,7 @@ pub struct Options {
     #[arg(long)]
     pub list: bool,
 
-    /// A running server: tcp:HOST:PORT or unix:FILE
+    /// A running server: tcp:HOST:PORT, ssl:HOST:PORT or unix:FILE
     #[arg(long, value_name = "REMOTE", conflicts_with = "spawn")]
     pub server: Option<String>,
 
@@ -137,6 +138,23 @@ pub struct Options {
     #[arg(long, value_name = "SECONDS", default_value_t = 120.0, value_parser = positive)]
     pub patience: f64,
 
+    /// Connect to started servers by TLS, with certificates made for the run: for {sslport} in a command, {key}, {cert}
+    /// and {ca} stand for the server's files
+    #[arg(long, conflicts_with = "unix")]
+    pub tls: bool,
+
+    /// File with the private key for --server ssl:
+    #[arg(long, value_name = "FILE")]
+    pub private_key: Option<PathBuf>,
+
+    /// File with the certificate of the private key
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
+
+    /// File with the certificate of the server's authority, or "none"
+    #[arg(long, value_name = "FILE")]
+    pub ca_cert: Option<PathBuf>,
+
     /// Connect to started servers by unix sockets instead of TCP
     #[arg(long)]
     pub unix: bool,
@@ -166,11 +184,11 @@ impl Options {
     pub fn targets(&self) -> Result<Vec<Target>> {
         let first = match (&self.server, &self.spawn) {
             (Some(remote), _) => Target::Running {
-                address: Address::parse(remote)?,
+                address: Address::parse(remote, self.tls_settings())?,
                 pid: self.pid,
             },
             (None, Some(command)) => command_target(command),
-            (None, None) => Target::ours(&self.server_arguments)?,
+            (None, None) => Target::ours(&self.server_arguments, self.via())?,
         };
         let second = self.against.as_deref().map(command_target);
         Ok([Some(first), second].into_iter().flatten().collect())
@@ -193,7 +211,7 @@ impl Options {
             depth: usize::from(self.depth),
             durable: self.durable,
             patience: Duration::from_secs_f64(self.patience),
-            unix: self.unix,
+            via: self.via(),
             quiet: self.quiet,
             workload: self
                 .workload
@@ -203,6 +221,23 @@ impl Options {
                 .map(Arc::new),
             schema: database::schema(self.schema.as_deref())?,
         })
+    }
+
+    fn via(&self) -> Via {
+        match (self.unix, self.tls) {
+            (true, _) => Via::Unix,
+            (_, true) => Via::Tls,
+            (false, false) => Via::Tcp,
+        }
+    }
+
+    fn tls_settings(&self) -> tls::Settings {
+        tls::Settings {
+            private_key: self.private_key.clone(),
+            certificate: self.certificate.clone(),
+            ca_cert: self.ca_cert.clone(),
+            ..tls::Settings::default()
+        }
     }
 
     /// How often each scenario is run on each server.

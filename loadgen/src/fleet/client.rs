@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use ovsdb_io::net::reconnect::Reconnect;
+use ovsdb_io::tls::Pump;
 use socket2::Socket;
 use twox_hash::XxHash3_128;
 
@@ -16,8 +17,10 @@ use crate::fold::state::State;
 pub enum Phase {
     /// Not started, or waiting to try again.
     Away,
-    /// The socket is on its way. → `Greeting`
+    /// The socket is on its way. → `Securing` or `Greeting`
     Connecting,
+    /// TLS is being agreed on. → `Greeting`
+    Securing,
     /// `get_schema` and the monitor of `_Server` are asked for. → `Greeted`, `Asking` or `Ready`
     Greeting,
     /// It waits for its turn to ask for the data. → `Asking`
@@ -72,6 +75,8 @@ pub(super) enum Step {
 
 pub(super) struct Client {
     pub(super) socket: Option<Socket>,
+    /// What secures the socket, if anything does.
+    pub(super) tls: Option<Box<Pump>>,
     pub(super) phase: Phase,
     pub(super) reconnect: Reconnect,
     /// When it was meant to start.
@@ -119,6 +124,7 @@ impl Client {
     pub(super) fn new(state: Rc<State>, now: Instant) -> Client {
         Client {
             socket: None,
+            tls: None,
             phase: Phase::Away,
             reconnect: Reconnect::new(String::new(), 0),
             since: now,
@@ -140,6 +146,7 @@ impl Client {
     /// Forgets what belonged to the connection.
     pub(super) fn disconnect(&mut self) {
         self.socket = None;
+        self.tls = None;
         self.phase = Phase::Away;
         self.scanner.reset();
         self.partial = Partial::Nothing;

@@ -3,20 +3,21 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IoSlice, Write};
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ovsdb_io::net::reconnect::{Action, End};
+use ovsdb_io::tls::Pump;
 use rustix::event::epoll;
 use rustix::fd::OwnedFd;
 
 use crate::error::Failure;
 use crate::fleet::client::{Client, Ending, Outstanding, Partial, Phase, Step, Turn};
 use crate::fleet::pace::Pace;
-use crate::fleet::{Board, Known, Plan, handshake};
+use crate::fleet::{Address, Board, Known, Plan, handshake};
 use crate::fold::Folds;
 use crate::fold::state::State;
 use crate::measure::latency::Latencies;
@@ -260,8 +261,48 @@ impl Port {
             Ok(None) => {}
             Ok(Some(error)) | Err(error) => return self.disconnected(index, Ending::Error(error)),
         }
-        client.phase = Phase::Greeting;
         client.wants_writable = false;
+        if let Address::Tls(secured) = &self.plan.address {
+            client.phase = Phase::Securing;
+            match Pump::connect(&secured.context, "loadgen", &secured.host) {
+                Ok(pump) => client.tls = Some(Box::new(pump)),
+                Err(error) => return self.disconnected(index, Ending::Error(error)),
+            }
+            self.update_interest(index);
+            return self.flush(index);
+        }
+        self.greet(index);
+    }
+
+    /// Decrypts what a client has received. Gives what it means; a client whose handshake is over greets.
+    pub(super) fn decrypt(&mut self, index: usize, received: &[u8]) -> Vec<u8> {
+        let client = &mut self.clients[index];
+        let Some(pump) = &mut client.tls else {
+            return Vec::new();
+        };
+        let result = pump.receive(&mut received.to_vec());
+        let is_over = client.phase == Phase::Securing && !pump.is_handshaking();
+        let plain = std::mem::take(&mut pump.plain);
+        if let Err(error) = result {
+            self.disconnected(index, Ending::Error(std::io::Error::other(error)));
+            return Vec::new();
+        }
+        if is_over {
+            self.greet(index);
+        }
+        self.flush(index);
+        // What still came of a connection that is gone concerns nobody.
+        if self.clients[index].tls.is_some() {
+            plain
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// The connection is there: the client introduces itself.
+    fn greet(&mut self, index: usize) {
+        let client = &mut self.clients[index];
+        client.phase = Phase::Greeting;
         client
             .reconnect
             .connected(u64::try_from(self.epoch.elapsed().as_millis()).expect("a run ends before that"));
@@ -338,7 +379,7 @@ impl Port {
             self.reference_bytes -= text.len();
         }
         // A server whose backlog overflows resets what the client took for connected.
-        let is_attempt = matches!(phase, Phase::Away | Phase::Connecting)
+        let is_attempt = matches!(phase, Phase::Away | Phase::Connecting | Phase::Securing)
             || (phase == Phase::Greeting && !client.is_greeted());
         if is_attempt {
             Board::add(&self.board.retries, 1);
@@ -433,8 +474,16 @@ impl Port {
     pub(super) fn flush(&mut self, index: usize) {
         let client = &mut self.clients[index];
         let Some(socket) = &mut client.socket else { return };
-        while client.backlog_sent < client.backlog.len() {
-            match socket.write(&client.backlog[client.backlog_sent..]) {
+        loop {
+            let rest = &client.backlog[client.backlog_sent..];
+            let result = match &mut client.tls {
+                None if rest.is_empty() => break,
+                None => socket.write(rest),
+                Some(pump) if pump.wants_write() => pump.write_to(socket).map(|_| 0),
+                Some(pump) if rest.is_empty() || pump.is_handshaking() => break,
+                Some(pump) => pump.seal(&[IoSlice::new(rest)]),
+            };
+            match result {
                 Ok(sent) => client.backlog_sent += sent,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -446,8 +495,10 @@ impl Port {
                 Err(error) => return self.disconnected(index, Ending::Error(error)),
             }
         }
-        client.backlog_sent = 0;
-        client.backlog.clear();
+        if client.backlog_sent == client.backlog.len() {
+            client.backlog_sent = 0;
+            client.backlog.clear();
+        }
         client.backlog.shrink_to(crate::limits::PARTIAL_BYTES_MAX / 8);
         if std::mem::replace(&mut client.wants_writable, false) {
             self.update_interest(index);

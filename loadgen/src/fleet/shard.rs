@@ -199,7 +199,12 @@ impl<B: Behaviour> Shard<B> {
                 }
                 Ok(read) => {
                     Board::add(&self.port.board.bytes, read as u64);
-                    self.receive(index, &buffer[..read]);
+                    if self.port.clients[index].tls.is_some() {
+                        let plain = self.port.decrypt(index, &buffer[..read]);
+                        self.receive(index, &plain);
+                    } else {
+                        self.receive(index, &buffer[..read]);
+                    }
                     if read < buffer.len() {
                         break;
                     }

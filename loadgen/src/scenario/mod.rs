@@ -38,7 +38,7 @@ use crate::limits;
 use crate::measure::outcome::Outcome;
 use crate::measure::process::Process;
 use crate::measure::progress::{Counter, Progress};
-use crate::server::{Control, Server, Target, database};
+use crate::server::{Control, Server, Target, Via, database};
 use crate::workload::Workload;
 
 /// What the user may choose for all scenarios.
@@ -59,8 +59,8 @@ pub struct Settings {
     pub durable: bool,
     /// Longest time until all clients are ready, or a round has ended.
     pub patience: Duration,
-    /// Whether to connect by unix sockets.
-    pub unix: bool,
+    /// How to connect to started servers.
+    pub via: Via,
     pub quiet: bool,
     /// The description of the scenario `workload`.
     pub workload: Option<Arc<Workload>>,
@@ -238,7 +238,7 @@ pub fn by_name(name: &str) -> Result<Scenario> {
 
 /// Runs a scenario on a server, which is started for it if need be.
 pub fn run(scenario: Scenario, target: &Target, settings: &Settings) -> Result<Outcome> {
-    let mut server = Server::start(target, &settings.schema, settings.unix)?;
+    let mut server = Server::start(target, &settings.schema, settings.via)?;
     let mut outcome = Outcome {
         scenario: scenario.name.to_owned(),
         summary: scenario.summary.to_owned(),

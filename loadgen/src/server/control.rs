@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
+use ovsdb_io::tls;
 use serde_json::{Value, json};
 use socket2::Socket;
 
@@ -22,7 +23,7 @@ const IDLE_MAX: Duration = Duration::from_secs(4);
 #[derive(Debug)]
 pub struct Control {
     address: Address,
-    socket: Socket,
+    stream: Stream,
     unread: Vec<u8>,
     next_id: u64,
     used: Instant,
@@ -38,10 +39,10 @@ impl Control {
 
     /// Connects to anything that talks JSON-RPC.
     pub fn open(address: &Address) -> Result<Control> {
-        let socket = open(address)?;
+        let stream = open(address)?;
         Ok(Control {
             address: address.clone(),
-            socket,
+            stream,
             unread: Vec::new(),
             next_id: 0,
             used: Instant::now(),
@@ -88,7 +89,7 @@ impl Control {
     /// Calls a method and gives the whole reply, which says of no error.
     pub fn call_raw(&mut self, method: &str, params: &str) -> Result<Vec<u8>> {
         if self.used.elapsed() > IDLE_MAX {
-            self.socket = open(&self.address)?;
+            self.stream = open(&self.address)?;
             self.unread.clear();
         }
         self.next_id += 1;
@@ -116,9 +117,11 @@ impl Control {
 
     fn write(&mut self, text: &[u8]) -> Result<()> {
         let address = &self.address;
-        self.socket
-            .write_all(text)
-            .map_err(|error| Failure::Lost(format!("lost {address}: {error}")))
+        let written = match &mut self.stream {
+            Stream::Plain(socket) => socket.write_all(text),
+            Stream::Tls(_, writer) => writer.write_all(text),
+        };
+        written.map_err(|error| Failure::Lost(format!("lost {address}: {error}")))
     }
 
     fn receive(&mut self) -> Result<(Kind, Vec<u8>)> {
@@ -135,7 +138,11 @@ impl Control {
             }
             looked = self.unread.len();
             let lost = |reason: &str| Failure::Lost(format!("lost {}: {reason}", self.address));
-            match self.socket.read(&mut chunk) {
+            let read = match &mut self.stream {
+                Stream::Plain(socket) => socket.read(&mut chunk),
+                Stream::Tls(reader, _) => reader.read(&mut chunk),
+            };
+            match read {
                 Ok(0) => return Err(lost("it closed the connection")),
                 Ok(read) => self.unread.extend_from_slice(&chunk[..read]),
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -148,9 +155,28 @@ impl Control {
     }
 }
 
-fn open(address: &Address) -> Result<Socket> {
+/// What a connection is read from and written to.
+#[derive(Debug)]
+enum Stream {
+    Plain(Socket),
+    Tls(tls::Reader, tls::Writer),
+}
+
+fn open(address: &Address) -> Result<Stream> {
     let unreachable = |error: std::io::Error| Failure::Server(format!("cannot reach {address}: {error}"));
     let socket = address.connect().map_err(unreachable)?;
     socket.set_read_timeout(Some(ANSWER_MAX)).map_err(unreachable)?;
-    Ok(socket)
+    match address {
+        Address::Tcp(_) | Address::Unix(_) => Ok(Stream::Plain(socket)),
+        Address::Tls(secured) => {
+            let made = tls::connect(
+                &secured.context,
+                socket.into(),
+                &address.to_string(),
+                &secured.host,
+            );
+            made.map(|(reader, writer)| Stream::Tls(reader, writer))
+                .map_err(unreachable)
+        }
+    }
 }

@@ -1,12 +1,13 @@
 //! Servers under load: those that run already and those that are started for a trial.
 
+mod certificates;
 pub mod control;
 pub mod database;
 pub mod spawn;
 mod version;
 
 pub use control::Control;
-pub use spawn::Spawned;
+pub use spawn::{Spawned, Via};
 
 use std::path::PathBuf;
 
@@ -19,16 +20,23 @@ use crate::measure::process::Process;
 pub enum Target {
     /// A server that runs.
     Running { address: Address, pid: Option<u32> },
-    /// A command to start one, with `{db}`, `{port}` and `{sock}` in it.
+    /// A command to start one, with `{db}` and `{port}`, `{sslport}` or `{sock}` in it; for `{sslport}`, `{key}`,
+    /// `{cert}` and `{ca}` stand for the server's files.
     Command { command: String, label: String },
 }
 
 impl Target {
     /// Our own server, which lies beside this program.
-    pub fn ours(arguments: &str) -> Result<Target> {
+    pub fn ours(arguments: &str, via: Via) -> Result<Target> {
         let program = beside("ovsdb-server")?;
+        let network = match via {
+            Via::Tcp | Via::Unix => "--remote=ptcp:{port}:127.0.0.1",
+            Via::Tls => {
+                "--remote=pssl:{sslport}:127.0.0.1 --private-key={key} --certificate={cert} --ca-cert={ca}"
+            }
+        };
         let command = format!(
-            "'{}' --unixctl={{sock}}.ctl --remote=ptcp:{{port}}:127.0.0.1 --remote=punix:{{sock}} -vconsole:warn {arguments} {{db}}",
+            "'{}' --unixctl={{sock}}.ctl {network} --remote=punix:{{sock}} -vconsole:warn {arguments} {{db}}",
             program.display()
         );
         Ok(Target::Command {
@@ -58,7 +66,7 @@ pub enum Server {
 
 impl Server {
     /// Reaches or starts it. A started one serves an empty database of `schema`.
-    pub fn start(target: &Target, schema: &str, unix: bool) -> Result<Server> {
+    pub fn start(target: &Target, schema: &str, via: Via) -> Result<Server> {
         match target {
             Target::Running { address, pid } => {
                 let process = pid.map(|pid| Process { pid });
@@ -69,7 +77,7 @@ impl Server {
                 })
             }
             Target::Command { command, .. } => {
-                Ok(Server::Spawned(Box::new(Spawned::start(command, schema, unix)?)))
+                Ok(Server::Spawned(Box::new(Spawned::start(command, schema, via)?)))
             }
         }
     }

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::error::{Failure, Result};
 use crate::fleet::Address;
 use crate::measure::process::Process;
+use crate::server::certificates::Certificates;
 use crate::server::{Control, database};
 
 /// Name of the database's file.
@@ -21,6 +22,25 @@ const START_MAX: Duration = Duration::from_secs(20);
 const STOP_MAX: Duration = Duration::from_secs(10);
 /// Time between two looks at a server that starts or stops.
 const PAUSE: Duration = Duration::from_millis(5);
+
+/// How clients connect to a started server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    Tcp,
+    Unix,
+    Tls,
+}
+
+impl Via {
+    /// What stands in a command for the address.
+    fn word(self) -> &'static str {
+        match self {
+            Via::Tcp => "{port}",
+            Via::Unix => "{sock}",
+            Via::Tls => "{sslport}",
+        }
+    }
+}
 
 /// A child process that serves.
 #[derive(Debug)]
@@ -34,7 +54,7 @@ pub struct Spawned {
 
 impl Spawned {
     /// Starts `command` on a new database of `schema` and waits until it answers.
-    pub fn start(command: &str, schema: &str, unix: bool) -> Result<Spawned> {
+    pub fn start(command: &str, schema: &str, via: Via) -> Result<Spawned> {
         let machine = |error: std::io::Error| Failure::Machine(format!("cannot prepare a server: {error}"));
         let directory = tempfile::Builder::new()
             .prefix("loadgen-")
@@ -44,10 +64,7 @@ impl Spawned {
         database::create(&db, schema)?;
         let sock = directory.path().join("db.sock");
         let port = free_port().map_err(machine)?;
-        for (word, what) in [
-            ("{db}", "the database"),
-            (if unix { "{sock}" } else { "{port}" }, "where to listen"),
-        ] {
+        for (word, what) in [("{db}", "the database"), (via.word(), "where to listen")] {
             if !command.contains(word) {
                 return Err(Failure::Usage(format!(
                     "the command \"{command}\" has no {word} for {what}"
@@ -57,11 +74,17 @@ impl Spawned {
         let command = command
             .replace("{db}", &db.display().to_string())
             .replace("{sock}", &sock.display().to_string())
-            .replace("{port}", &port.to_string());
-        let address = if unix {
-            Address::Unix(sock)
-        } else {
-            Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+            .replace("{port}", &port.to_string())
+            .replace("{sslport}", &port.to_string());
+        let local = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let (command, address) = match via {
+            Via::Unix => (command, Address::Unix(sock)),
+            Via::Tcp => (command, Address::Tcp(local)),
+            Via::Tls => {
+                let certificates = Certificates::make(directory.path())?;
+                let address = Address::tls(local, Ipv4Addr::LOCALHOST.to_string(), certificates.of_client())?;
+                (certificates.fill_in(&command), address)
+            }
         };
         let child = launch(&command, &directory)?;
         let mut spawned = Spawned {

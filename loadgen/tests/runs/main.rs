@@ -67,6 +67,26 @@ fn every_scenario_runs_on_the_packaged_server() {
     run_all(&packaged_program("ovsdb-server"));
 }
 
+/// Clients connect by TLS, and come back by it, to both servers.
+#[test]
+fn clients_connect_by_tls() {
+    for server in [Peer::Ours.server(), packaged_program("ovsdb-server")] {
+        let command = format!(
+            "{} --unixctl={{sock}}.ctl --remote=pssl:{{sslport}}:127.0.0.1 --private-key={{key}} --certificate={{cert}} \
+             --ca-cert={{ca}} {{db}}",
+            server.display()
+        );
+        let scenarios = ["connect", "fanout", "restart"].map(|name| format!("--scenario={name}"));
+        let mut arguments = vec!["--tls", "--spawn", &command];
+        arguments.extend(scenarios.iter().map(String::as_str));
+        let (succeeded, table, errors) = run(&arguments);
+        assert!(succeeded, "{}: {errors}", server.display());
+        assert!(table.starts_with("connect"), "{table}");
+    }
+    let (succeeded, _, errors) = run(&["--tls", "--scenario=connect"]);
+    assert!(succeeded, "{errors}");
+}
+
 #[test]
 fn two_servers_are_compared_in_turns() {
     let scratch = Scratch::new();
@@ -118,6 +138,14 @@ fn mistakes_are_told_in_one_line() {
             "cannot reach tcp:127.0.0.1:1: Connection refused",
         ),
         (&["--server=http://x"], "unknown connection method"),
+        (
+            &["--server=ssl:127.0.0.1:1"],
+            "Private key must be configured to use SSL/TLS",
+        ),
+        (
+            &["--tls", "--spawn", &ours],
+            "has no {sslport} for where to listen",
+        ),
         (
             &["--server=unix:/nowhere/db.sock"],
             "cannot reach unix:/nowhere/db.sock: No such file or directory",

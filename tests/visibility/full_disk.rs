@@ -2,42 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 use std::thread;
 
 use ovsdb_harness::server::create_database;
-use ovsdb_harness::{Peer, Scratch, ServerOptions, schema};
+use ovsdb_harness::{Peer, Scratch, ServerOptions, SmallDisk, schema};
 use serde_json::{Value, json};
 
 /// Size of the file system, and of what fills most of it.
 const DISK_BYTES: usize = 1 << 20;
 const BALLAST_BYTES: usize = DISK_BYTES - (160 << 10);
-
-/// A mounted tmpfs; goes with the value.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(path: PathBuf) -> SmallDisk {
-        fs::create_dir(&path).expect("the scratch directory is writable");
-        let size = format!("size={DISK_BYTES}");
-        let status = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
-            .arg(&path)
-            .status();
-        assert!(status.expect("mount is there").success(), "mounting needs root");
-        SmallDisk(path)
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        match Command::new("umount").arg("-l").arg(&self.0).status() {
-            Ok(status) if status.success() => {}
-            other => println!("{}: not unmounted: {other:?}", self.0.display()),
-        }
-    }
-}
 
 fn numbers(rows: &Value) -> BTreeSet<i64> {
     let rows = rows.as_array().expect("rows");
@@ -49,10 +22,10 @@ fn numbers(rows: &Value) -> BTreeSet<i64> {
 #[test]
 fn a_full_disk_costs_what_did_not_fit_and_does_not_outlast_itself() {
     let scratch = Scratch::new();
-    let disk = SmallDisk::mount(scratch.join("disk"));
+    let disk = SmallDisk::mount(scratch.join("disk"), DISK_BYTES);
     let schema = scratch.write("load.ovsschema", schema::LOAD);
     let file = create_database(Peer::Ours, &scratch, "disk/load.db", &schema);
-    let ballast = disk.0.join("ballast");
+    let ballast = disk.path().join("ballast");
     fs::write(&ballast, vec![0; BALLAST_BYTES]).expect("the disk takes that much");
     let options = ServerOptions::new(Peer::Ours, "load")
         .database(&file)

@@ -20,6 +20,7 @@
 pub mod client;
 pub mod command;
 pub mod daemon;
+pub mod disk;
 pub mod machine;
 pub mod network;
 pub mod peer;
@@ -32,6 +33,7 @@ pub mod wait;
 
 pub use client::{Client, Remote};
 pub use daemon::Daemon;
+pub use disk::SmallDisk;
 pub use network::Network;
 pub use peer::Peer;
 pub use random::Random;

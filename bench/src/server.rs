@@ -7,9 +7,8 @@ use bytes::Bytes;
 use ovsdb_engine::database::Database;
 use ovsdb_engine::ids::{SessionId, WorkerId};
 use ovsdb_engine::inbox::Inbox;
-use ovsdb_engine::schema;
 use ovsdb_engine::sequencer::{self, Event, Now, Rights, Sequencer, Settings};
-use ovsdb_engine::session::{Catalog, Flow, Machine, SessionIds, Sessions, Shared, Traits};
+use ovsdb_engine::session::{Flow, Machine, SessionIds, Sessions, Shared, Traits};
 use ovsdb_engine::store::Store;
 use ovsdb_storage::record::{Digest, Encoder, Entry, Front, Magic};
 use ovsdb_wire::frame::{Framer, Scan};
@@ -85,9 +84,8 @@ impl Server {
         };
         let mut sequencer = Sequencer::new(store, Arc::clone(&shared.locks), settings);
         let view = sequencer.view();
-        let schema_json = schema::print(view.schema());
-        let database = Arc::new(Database::new(view, schema_json, inbox.clone(), HISTORY_BYTES_MAX));
-        shared.set_catalog(Catalog::default().with(Arc::clone(&database)));
+        let database = Arc::new(Database::new(view, inbox.clone(), HISTORY_BYTES_MAX));
+        shared.add(&database);
         Server {
             sessions: Sessions::new(worker, Arc::clone(&shared)),
             ids: SessionIds::new(worker),
@@ -123,6 +121,7 @@ impl Server {
     /// afterwards. Returns what has been sent to all sessions so far.
     pub fn receive(&mut self, session: SessionId, text: &mut [u8]) -> u64 {
         let bytes = text.len();
+        self.sessions.prepare(&mut self.port);
         self.arena.reset();
         let Ok(Scan::Text { end, flags }) = self.framer.scan(text) else {
             panic!("a message is one text");

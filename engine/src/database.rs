@@ -7,7 +7,7 @@
 use crate::ids::CommitSeq;
 use crate::inbox::Inbox;
 use crate::monitor::Fragments;
-use crate::schema::Schema;
+use crate::schema::{self, Schema};
 use crate::sequencer::Event;
 use crate::store::{ChangeSet, History, View};
 use arc_swap::ArcSwap;
@@ -15,8 +15,10 @@ use std::sync::Arc;
 
 /// What every thread knows of one database from its opening to its closing or conversion.
 pub struct Database {
-    /// Unique in the process, also over re-additions of the same name.
+    /// Unique in the process, also over conversions, and re-additions of the same name.
     pub epoch: u64,
+    /// Epoch of the opening since which nothing but conversions has led here.
+    pub lineage: u64,
     pub schema: Arc<Schema>,
     /// The schema as sorted compact JSON, as `get_schema` answers it.
     pub schema_json: String,
@@ -33,12 +35,25 @@ pub struct Database {
 impl Database {
     /// Shares a database that has just been opened at `view`; `history_bytes_max` bounds what is kept for
     /// resuming clients.
-    pub fn new(view: View, schema_json: String, inbox: Inbox<Event>, history_bytes_max: usize) -> Database {
+    pub fn new(view: View, inbox: Inbox<Event>, history_bytes_max: usize) -> Database {
+        let lineage = view.epoch();
+        Database::shared(view, lineage, inbox, history_bytes_max)
+    }
+
+    /// The same database after its conversion, of which `view` is the first version. Nothing of before is known to it,
+    /// so whoever resumes gets everything anew.
+    #[must_use]
+    pub fn converted(&self, view: View, history_bytes_max: usize) -> Database {
+        Database::shared(view, self.lineage, self.inbox.clone(), history_bytes_max)
+    }
+
+    fn shared(view: View, lineage: u64, inbox: Inbox<Event>, history_bytes_max: usize) -> Database {
         let schema = Arc::clone(view.schema());
         Database {
             epoch: view.epoch(),
+            lineage,
             is_reserved: schema.name.starts_with('_'),
-            schema_json,
+            schema_json: schema::print(&schema),
             inbox,
             fragments: Arc::default(),
             history: History::new(view.seq(), view.txn_id(), history_bytes_max),

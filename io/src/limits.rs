@@ -1,5 +1,7 @@
 //! Bounds of this crate, each with the reason for its value and what happens when it is reached.
 
+use std::time::Duration;
+
 /// Bytes of read buffer that an idle connection holds on the ring, where a read is always posted.
 /// 10,000 idle clients × 4 KiB were measured as 38 MiB; with 512 bytes it is 6 MiB.
 pub const READ_IDLE_BYTES: usize = 512;
@@ -89,6 +91,9 @@ pub const HISTORY_BYTES_MAX: usize = 64 << 20;
 
 /// Size above which a worker's parse arena, and its copy of a message, are given back.
 pub const ARENA_KEEP_BYTES: usize = 1 << 20;
+
+/// How often `_Server` is looked at while it is being brought up to date, which takes well below that.
+pub const LISTING_POLL: Duration = Duration::from_micros(200);
 
 /// Milliseconds that a record may stay unsynced under `--durability=relaxed`. One sync in two seconds costs nothing
 /// that can be measured, and what a power cut can take stays small.

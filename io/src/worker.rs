@@ -153,8 +153,9 @@ impl Worker {
         if self.scratch.capacity() > ARENA_KEEP_BYTES {
             self.scratch = Vec::new();
         }
+        self.with_sessions(io, |sessions, machine| sessions.prepare(machine));
         // Parsing works in place, and a message that has to wait is parsed again.
-        let text = if self.sessions.is_busy(session) {
+        let text = if self.sessions.may_wait(session) {
             self.scratch.clear();
             self.scratch.extend_from_slice(text);
             &mut self.scratch[..]

@@ -10,10 +10,12 @@
 //! Serial and deterministic: time, entropy and requests come in, groups and answers go out. What is in a
 //! group is visible to nobody before its publication, and every answer carries the commit it rests on.
 
+mod conversion;
 mod group;
 #[cfg(test)]
 mod redo_tests;
 
+pub use conversion::{Conversion, ConversionStep};
 pub use group::{Answer, Group};
 
 use crate::database::Database;
@@ -24,6 +26,7 @@ use crate::locks::Locks;
 use crate::rbac::Client;
 use crate::store::{ChangeSet, Store, View};
 use crate::txn::{self, Committed, Context, Outcome, Program, append_error};
+use conversion::Conversions;
 use parking_lot::{Mutex, MutexGuard};
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -93,6 +96,14 @@ pub enum Event {
     },
     /// Not tried, since an earlier group of the same attempt was rejected.
     Returned(Group),
+    /// A client wants another schema.
+    Convert(Conversion),
+    /// Every worker holds back what is for this database; whatever was submitted came before.
+    Held,
+    /// The database is this store from now on. It is in the file, and nobody has seen it.
+    Converted(Box<Store>),
+    /// The conversion has failed, and everything is as it was.
+    NotConverted,
 }
 
 /// Why a group was rejected.
@@ -121,14 +132,20 @@ pub enum Told {
     Parked { ticket: Ticket, epoch: u64 },
     /// The transaction was stopped before it did anything.
     Canceled { ticket: Ticket, epoch: u64 },
+    /// The database has been converted; it is in the catalog with its new epoch.
+    Converted { ticket: Ticket },
+    /// The database could not be converted, and is as it was.
+    NotConverted { ticket: Ticket, error: Box<OvsdbError> },
 }
 
 impl Told {
     pub fn ticket(&self) -> Ticket {
         match self {
-            Told::Answer { ticket, .. } | Told::Parked { ticket, .. } | Told::Canceled { ticket, .. } => {
-                *ticket
-            }
+            Told::Answer { ticket, .. }
+            | Told::Parked { ticket, .. }
+            | Told::Canceled { ticket, .. }
+            | Told::Converted { ticket }
+            | Told::NotConverted { ticket, .. } => *ticket,
         }
     }
 }
@@ -170,6 +187,7 @@ pub struct Sequencer {
     broken: Option<LogFailure>,
     /// Notes for workers that need no publication first.
     notes: Vec<Told>,
+    conversions: Conversions,
 }
 
 #[derive(Default)]
@@ -210,6 +228,7 @@ impl Sequencer {
             rejection: Rejection::default(),
             broken: None,
             notes: Vec::new(),
+            conversions: Conversions::default(),
         }
     }
 
@@ -251,11 +270,35 @@ impl Sequencer {
                 self.rejection.later.push(group);
                 self.redo_if_all_are_back(now, entropy);
             }
+            Event::Convert(conversion) => self.conversions.ask(conversion),
+            Event::Held => self.conversions.held(),
+            Event::Converted(store) => {
+                self.conversions.ended();
+                // Whoever waits is told by its worker when that sees the database converted.
+                self.parked.clear();
+                self.open = Group::starting_at(store.txn_id());
+                self.store = *store;
+            }
+            Event::NotConverted => self.conversions.ended(),
         }
+    }
+
+    /// What a conversion needs next; to be asked for after each event.
+    pub fn take_conversion_step(&mut self) -> Option<ConversionStep> {
+        let is_durable = self.open.is_empty()
+            && self.refused.is_none()
+            && self.in_flight.0 == 0
+            && self.rejection.failure.is_none();
+        let store = &mut self.store;
+        self.conversions
+            .next_step(store.epoch(), || is_durable.then(|| store.view()))
     }
 
     /// Executes again what has waited long enough.
     pub fn expire(&mut self, now: Now, entropy: &mut dyn FnMut() -> Uuid) {
+        if self.conversions.stops_work() {
+            return;
+        }
         let is_due = |parked: &Parked| parked.deadline_ms.is_some_and(|at| at <= now.monotonic_ms);
         let due: Vec<Parked> = self.parked.extract_if(.., |parked| is_due(parked)).collect();
         for parked in due {
@@ -266,6 +309,9 @@ impl Sequencer {
 
     /// When [`Sequencer::expire`] has something to do, in monotonic milliseconds.
     pub fn next_deadline_ms(&self) -> Option<u64> {
+        if self.conversions.stops_work() {
+            return None;
+        }
         self.parked.iter().filter_map(|parked| parked.deadline_ms).min()
     }
 
@@ -274,9 +320,11 @@ impl Sequencer {
         self.parked.len()
     }
 
-    /// False while so much awaits the disk that new requests had better wait in the inbox.
+    /// False while so much awaits the disk that new requests had better wait in the inbox, and during a conversion.
     pub fn takes_work(&self) -> bool {
-        self.rejection.failure.is_none() && self.in_flight.1 + self.open.bytes < SPECULATION_BYTES_MAX
+        self.rejection.failure.is_none()
+            && !self.conversions.stops_work()
+            && self.in_flight.1 + self.open.bytes < SPECULATION_BYTES_MAX
     }
 
     /// The gathered group, if there is one and the log may have another.
@@ -315,6 +363,14 @@ impl Sequencer {
         now: Now,
         entropy: &mut dyn FnMut() -> Uuid,
     ) -> Vec<TableId> {
+        if !Arc::ptr_eq(submission.program.schema(), self.store.schema()) {
+            // Workers hold back transactions until they know the new schema; the server itself does not.
+            self.notes.extend(submission.ticket.map(|ticket| Told::Canceled {
+                ticket,
+                epoch: self.store.epoch(),
+            }));
+            return Vec::new();
+        }
         let started_ms = *submission.started_ms.get_or_insert(now.monotonic_ms);
         let session = submission.ticket.map(|ticket| ticket.session);
         let rights = &submission.rights;

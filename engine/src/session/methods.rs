@@ -1,15 +1,15 @@
 //! Requests as they come, and the methods that are neither of monitors nor of locks (RFC 7047 §4.1).
 
-use super::one::{Flow, Outstanding};
+use super::gate::Gate;
+use super::one::{Asked, Flow, Outstanding};
 use super::{Machine, Sessions, reply, send};
 use crate::error::{OvsdbError, Tag};
 use crate::ids::SessionId;
 use crate::limits::{REQUEST_BYTES_UNANSWERED_MAX, REQUESTS_PARKED_MAX, REQUESTS_UNANSWERED_MAX};
-use crate::schema;
 use crate::sequencer::{Event, Submission, Ticket};
 use crate::txn::Program;
 use bytes::Bytes;
-use ovsdb_wire::request::{self, Convert, Request, RequestError};
+use ovsdb_wire::request::{self, Request, RequestError};
 use ovsdb_wire::value::Value;
 use ovsdb_wire::write;
 use std::sync::Arc;
@@ -35,16 +35,22 @@ pub(super) enum Answer<'a> {
     Failed(Box<OvsdbError>),
     /// Nothing yet: the answer comes by another way.
     Later,
+    /// The request has to be made again.
+    Wait,
 }
 
 impl Sessions {
-    /// True while a transaction of the session is unanswered or being taken back, so that a request may be
-    /// answered with [`Flow::Wait`].
+    /// True while a request of the session is unanswered or being taken back.
     pub fn is_busy(&self, id: SessionId) -> bool {
         self.sessions.get(&id).is_some_and(|session| {
             let keeps_busy = |request: &Outstanding| !request.is_parked || request.is_cancel_asked;
             session.held > 0 || session.requests.iter().any(keeps_busy)
         })
+    }
+
+    /// True if a request of the session may be answered with [`Flow::Wait`].
+    pub fn may_wait(&self, id: SessionId) -> bool {
+        self.is_busy(id) || !self.gates.is_empty()
     }
 
     /// Has the connection wait until the session is not busy, as [`Flow::Wait`] does.
@@ -54,7 +60,7 @@ impl Sessions {
         }
     }
 
-    /// Takes a request of `bytes` bytes. [`Flow::Wait`] means that it was not taken: it is to be given again,
+    /// Takes a request of `bytes` bytes, after [`Sessions::prepare`]. [`Flow::Wait`] means that it was not taken: it is to be given again,
     /// and nothing before it, after [`Machine::resume`].
     pub fn request<'a>(
         &mut self,
@@ -74,6 +80,14 @@ impl Sessions {
             params,
             bytes,
         };
+        // Whoever has been told to go is not heard any more.
+        if self
+            .sessions
+            .get(&session)
+            .is_some_and(|session| session.is_closing)
+        {
+            return Flow::Continue;
+        }
         let request = Request::parse(method, params);
         if let Ok(Request::Echo { params }) = request {
             let mut result = Vec::new();
@@ -90,6 +104,10 @@ impl Sessions {
         };
         let message = match answer {
             Answer::Later => return Flow::Continue,
+            Answer::Wait => {
+                self.wait_until_idle(session);
+                return Flow::Wait;
+            }
             Answer::Result(result) => reply::result(&call.id, &result),
             Answer::Gathered(result) => {
                 self.push_segments(session, reply::gathered_result(&call.id, result), machine);
@@ -119,6 +137,10 @@ impl Sessions {
         let Some(canceled) = state.requests.iter_mut().find(|request| request.id == id_json) else {
             return;
         };
+        if canceled.asked == Asked::Convert {
+            // It is never a matter of waiting long.
+            return;
+        }
         canceled.is_cancel_asked = true;
         let ticket = Ticket {
             worker: self.worker,
@@ -149,6 +171,7 @@ impl Sessions {
             Ok(Request::Transact { .. }) => {
                 let bytes: usize = session.unparked().map(|request| request.bytes).sum();
                 session.held > 0
+                    || session.is_converting()
                     || unanswered >= REQUESTS_UNANSWERED_MAX
                     || bytes > REQUEST_BYTES_UNANSWERED_MAX
             }
@@ -166,9 +189,8 @@ impl Sessions {
     ) -> Answer<'a> {
         // Whatever has been acknowledged to anybody is seen by what is answered from here on. Transactions
         // look for themselves, if they are not for the sequencer.
-        match request {
-            Request::Transact { .. } => self.advance_catalog(machine),
-            _ => self.advance(machine),
+        if !matches!(request, Request::Transact { .. }) {
+            self.advance_locals(machine);
         }
         let local = match request.db() {
             Some(db) => match self.local_at(db) {
@@ -177,6 +199,13 @@ impl Sessions {
             },
             None => 0,
         };
+        let is_shut = match request {
+            Request::GetSchema { .. } | Request::Monitor(_) => self.gate(local) == Some(Gate::Closed),
+            _ => false,
+        };
+        if is_shut {
+            return Answer::Wait;
+        }
         match request {
             Request::Transact { ops, .. } => self.transact(call, local, ops, machine),
             Request::Monitor(monitor) => self.monitor(call, local, &monitor, machine),
@@ -198,9 +227,14 @@ impl Sessions {
                 }
                 Answer::Result(b"{}".to_vec())
             }
-            Request::Convert(convert) => self.convert(call, &convert),
+            Request::Convert(convert) => self.convert(call, local, &convert),
             Request::Echo { .. } => Answer::Later,
         }
+    }
+
+    /// What holds back requests for a database, if it is being converted.
+    fn gate(&self, local: usize) -> Option<Gate> {
+        self.gates.get(&self.locals[local].database.epoch).copied()
     }
 
     fn list_dbs<'a>(&self) -> Answer<'a> {
@@ -221,6 +255,7 @@ impl Sessions {
         machine: &mut dyn Machine,
     ) -> Answer<'a> {
         let request = self.next_request();
+        let gate = self.gate(at);
         let local = &self.locals[at];
         let epoch = local.database.epoch;
         let Some(session) = self.sessions.get_mut(&call.session) else {
@@ -233,15 +268,22 @@ impl Sessions {
             let details = format!("{REQUESTS_PARKED_MAX} transactions of this session are waiting");
             return Answer::Failed(OvsdbError::new(Tag::ResourcesExhausted, details));
         }
+        if gate == Some(Gate::Closed) {
+            return Answer::Wait;
+        }
         let program = Program::compile(&local.database.schema, ops, &mut || machine.random_uuid());
         let is_alone = session.unparked().all(|other| other.epoch != epoch);
         if is_alone && program.is_read_only() {
             self.advance_local(at, machine);
             return Answer::Result(program.execute_on_view(&self.locals[at].seen));
         }
+        if gate.is_some() {
+            return Answer::Wait;
+        }
         session.requests.push(Outstanding {
             request,
             id: call.id.clone(),
+            asked: Asked::Transact,
             epoch,
             is_parked: false,
             is_cancel_asked: false,
@@ -259,38 +301,5 @@ impl Sessions {
             rights: Arc::clone(&session.traits.rights),
         }));
         Answer::Later
-    }
-
-    /// Checks as upstream does; the conversion itself is not there yet.
-    fn convert<'a>(&self, call: &Call<'a>, convert: &Convert<'a>) -> Answer<'a> {
-        let Some(session) = self.sessions.get(&call.session) else {
-            return Answer::Later;
-        };
-        if let Err(error) = session.traits.rights.client().check_convert(convert.db) {
-            return Answer::Failed(error);
-        }
-        if session.traits.rights.is_read_only {
-            let details = format!("conversion is not allowed for read-only database {}", convert.db);
-            return Answer::Failed(OvsdbError::new(Tag::NotAllowed, details));
-        }
-        let schema = match convert.schema() {
-            Ok(schema) => schema,
-            Err(error) => return Answer::Refused(error),
-        };
-        let error = match schema::parse(&schema) {
-            Err(error) => error,
-            Ok(new) if new.name != convert.db => OvsdbError::new(
-                Tag::InvalidParameters,
-                format!(
-                    "new schema name ({}) does not match database name ({})",
-                    new.name, convert.db
-                ),
-            ),
-            Ok(_) => OvsdbError::new(
-                Tag::NotAllowed,
-                "online schema conversion is not supported yet; stop the server and use \"ovsdb-tool convert\"",
-            ),
-        };
-        Answer::Failed(error)
     }
 }

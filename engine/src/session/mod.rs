@@ -13,6 +13,9 @@
 //!   a request that is answered here waits while a transaction of its session is unanswered ([`Flow::Wait`]).
 //! * Nothing here waits: what is to be done by the machine is asked of [`Machine`].
 
+mod converting;
+mod databases;
+mod gate;
 mod local;
 mod locking;
 mod methods;
@@ -21,6 +24,7 @@ mod one;
 mod reply;
 mod shared;
 
+pub use gate::{Barrier, Gate};
 pub use one::{Flow, SessionIds, Traits};
 pub use shared::{Catalog, Shared, Which, WorkerEvent};
 
@@ -28,7 +32,7 @@ use crate::hash::HashMap;
 use crate::ids::{CommitSeq, RequestId, SessionId, WorkerId};
 use crate::inbox::Inbox;
 use crate::locks::Notice;
-use crate::sequencer::{Event, Told};
+use crate::sequencer::{Event, Ticket, Told};
 use bytes::Bytes;
 use local::Local;
 use one::Session;
@@ -63,6 +67,8 @@ pub struct Sessions {
     held: Vec<Held>,
     /// Lagging sessions whose sockets have drained in this turn.
     drained: Vec<SessionId>,
+    /// By epoch, for databases that are being converted.
+    gates: HashMap<u64, Gate>,
 }
 
 /// Something that may leave once certain commits are published.
@@ -88,12 +94,14 @@ impl Sessions {
             requests_count: 0,
             held: Vec::new(),
             drained: Vec::new(),
+            gates: HashMap::new(),
         }
     }
 
     /// A client has connected. It finds the databases that there are now: they are not news to it.
     pub fn open(&mut self, session: SessionId, traits: Traits, machine: &mut dyn Machine) {
-        self.advance(machine);
+        self.prepare(machine);
+        self.advance_locals(machine);
         self.sessions
             .insert(session, Session::new(traits, self.shared.disconnections()));
     }
@@ -155,23 +163,49 @@ impl Sessions {
 
     /// Handles what other threads have told, after bringing every database up to what is published.
     pub fn turn(&mut self, machine: &mut dyn Machine) {
-        let inbox = self.inbox.clone();
-        let events: Vec<WorkerEvent> = inbox.drain().collect();
-        self.advance(machine);
-        for event in events {
-            match event {
-                WorkerEvent::Told(told) => self.told(told, machine),
-                WorkerEvent::Notice(notice) => self.notice(notice),
-                WorkerEvent::Disconnect {
-                    which,
-                    number,
-                    reason,
-                } => {
-                    self.disconnect(which, number, &reason, machine);
+        let mut converted = Vec::new();
+        // The catalog comes before the events: whoever takes a database out of it has answered before.
+        let catalog = loop {
+            let catalog = self.shared.catalog();
+            let events: Vec<WorkerEvent> = self.inbox.drain().collect();
+            self.advance_locals(machine);
+            let count = converted.len();
+            for event in events {
+                match event {
+                    // Answered when the database has been seen converted.
+                    WorkerEvent::Told(told @ Told::Converted { .. }) => converted.push(told),
+                    event => self.handle(event, machine),
                 }
             }
+            if converted.len() == count {
+                break catalog;
+            }
+        };
+        if !Arc::ptr_eq(&catalog, &self.catalog) {
+            self.take_catalog(catalog, machine);
         }
+        for told in converted {
+            self.told(told, machine);
+        }
+        self.drop_stale_gates();
         self.release_held(machine);
+    }
+
+    fn handle(&mut self, event: WorkerEvent, machine: &mut dyn Machine) {
+        match event {
+            WorkerEvent::Told(told) => self.told(told, machine),
+            WorkerEvent::Notice(notice) => self.notice(notice),
+            WorkerEvent::Disconnect {
+                which,
+                number,
+                reason,
+            } => self.disconnect(which, number, &reason, machine),
+            WorkerEvent::Hold { epoch, gate, barrier } => {
+                self.hold(epoch, gate);
+                barrier.arrive();
+            }
+            WorkerEvent::Reopen { epoch } => self.reopen(epoch, machine),
+        }
     }
 
     /// Number of sessions and of their monitors.
@@ -182,18 +216,17 @@ impl Sessions {
         )
     }
 
-    /// Brings every database up to what is published, and the list of databases up to date.
-    fn advance(&mut self, machine: &mut dyn Machine) {
-        self.advance_catalog(machine);
-        for at in 0..self.locals.len() {
-            self.advance_local(at, machine);
+    /// Brings the list of databases up to date: to be called before each request.
+    pub fn prepare(&mut self, machine: &mut dyn Machine) {
+        if !self.shared.is_current(&self.catalog) {
+            self.turn(machine);
         }
     }
 
-    fn advance_catalog(&mut self, machine: &mut dyn Machine) {
-        let catalog = self.shared.catalog();
-        if !Arc::ptr_eq(&catalog, &self.catalog) {
-            self.take_catalog(catalog, machine);
+    /// Brings every database up to what is published.
+    fn advance_locals(&mut self, machine: &mut dyn Machine) {
+        for at in 0..self.locals.len() {
+            self.advance_local(at, machine);
         }
     }
 
@@ -201,62 +234,6 @@ impl Sessions {
         for id in self.locals[at].advance(machine) {
             if let Some(session) = self.sessions.get_mut(&id) {
                 close(id, session, "too far behind, resumes when it comes back", machine);
-            }
-        }
-    }
-
-    fn take_catalog(&mut self, catalog: Arc<Catalog>, machine: &mut dyn Machine) {
-        let is_first = self.catalog.databases.is_empty();
-        let old = std::mem::replace(&mut self.catalog, Arc::clone(&catalog));
-        let is_known = |list: &Catalog, epoch: u64| list.databases.iter().any(|db| db.epoch == epoch);
-        let removed: Vec<_> = self
-            .locals
-            .extract_if(.., |l| !is_known(&catalog, l.database.epoch))
-            .collect();
-        for local in removed {
-            let reason = format!("removing {} database", local.database.name());
-            self.close_unaware(&reason, machine);
-            self.leave_database(local, machine);
-        }
-        for database in &catalog.databases {
-            if is_known(&old, database.epoch) {
-                continue;
-            }
-            if !is_first {
-                self.close_unaware(&format!("adding {} database", database.name()), machine);
-            }
-            let mut local = Local::new(Arc::clone(database));
-            self.sessions
-                .iter()
-                .filter(|(_, s)| s.is_lagging)
-                .for_each(|(id, _)| local.lag(*id));
-            self.locals.push(local);
-        }
-    }
-
-    /// A database is gone: its monitors are canceled, and then its unanswered requests (in upstream's order).
-    fn leave_database(&mut self, local: Local, machine: &mut dyn Machine) {
-        let epoch = local.database.epoch;
-        for (id, session) in &mut self.sessions {
-            if !session.is_change_aware {
-                continue;
-            }
-            for (monitor_id, _) in session.monitors.extract_if(|_, (of, _)| *of == epoch) {
-                send(machine, *id, reply::notification("monitor_canceled", &monitor_id));
-            }
-            for request in session.requests.extract_if(.., |request| request.epoch == epoch) {
-                send(machine, *id, reply::plain_error(&request.id, "canceled"));
-            }
-            if std::mem::take(&mut session.is_waiting) {
-                machine.resume(*id);
-            }
-        }
-    }
-
-    fn close_unaware(&mut self, reason: &str, machine: &mut dyn Machine) {
-        for (id, session) in &mut self.sessions {
-            if !session.is_change_aware {
-                close(*id, session, reason, machine);
             }
         }
     }
@@ -296,6 +273,14 @@ impl Sessions {
         };
         match told {
             Told::Parked { .. } => session.requests[at].is_parked = true,
+            Told::Converted { .. } => {
+                let request = session.requests.remove(at);
+                self.finish_convert(id, &request, Ok(()), machine);
+            }
+            Told::NotConverted { error, .. } => {
+                let request = session.requests.remove(at);
+                self.finish_convert(id, &request, Err(error), machine);
+            }
             Told::Canceled { .. } => {
                 let request = session.requests.remove(at);
                 if session.is_change_aware {
@@ -389,6 +374,14 @@ impl Sessions {
 
     fn local_at(&self, name: &str) -> Option<usize> {
         self.locals.iter().position(|local| local.database.name() == name)
+    }
+
+    fn ticket(&self, session: SessionId, request: RequestId) -> Ticket {
+        Ticket {
+            worker: self.worker,
+            session,
+            request,
+        }
     }
 
     fn next_request(&mut self) -> RequestId {

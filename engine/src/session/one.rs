@@ -34,15 +34,25 @@ pub(super) struct Session {
     /// The socket is full: monitors of this session are silent and stand at a base.
     pub(super) is_lagging: bool,
     pub(super) locks_count: usize,
+    /// It is to go when its conversion has been answered, for this reason.
+    pub(super) closes_for: Option<String>,
     /// It has been told to go.
     pub(super) is_closing: bool,
 }
 
-/// A transaction that has not been answered.
+/// What a session may have to wait for an answer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Transact,
+    Convert,
+}
+
+/// A transaction or conversion that has not been answered.
 pub(super) struct Outstanding {
     pub(super) request: RequestId,
     /// The client's id as it came, as JSON.
     pub(super) id: Vec<u8>,
+    pub(super) asked: Asked,
     pub(super) epoch: u64,
     pub(super) is_parked: bool,
     /// The client has taken it back. It is over with the sequencer's next word, be that its answer.
@@ -70,6 +80,7 @@ impl Session {
             is_waiting: false,
             is_lagging: false,
             locks_count: 0,
+            closes_for: None,
             is_closing: false,
         }
     }

@@ -1,5 +1,6 @@
 //! What all workers and sequencers share: the databases, the locks, and the way to each worker.
 
+use super::gate::{Barrier, Gate};
 use crate::database::Database;
 use crate::ids::WorkerId;
 use crate::inbox::Inbox;
@@ -20,6 +21,8 @@ pub struct Shared {
     workers: Vec<Inbox<WorkerEvent>>,
     /// How often sessions have been closed from outside.
     disconnections: AtomicU64,
+    /// The last epoch given away.
+    epochs: AtomicU64,
     /// Called after each publication and after each change of the catalog.
     watcher: Box<dyn Fn() + Send + Sync>,
 }
@@ -42,6 +45,16 @@ pub enum WorkerEvent {
         /// Compared with [`Shared::disconnections`] at the opening of a session.
         number: u64,
         reason: String,
+    },
+    /// Hold back requests for the database of an epoch, and say so.
+    Hold {
+        epoch: u64,
+        gate: Gate,
+        barrier: Arc<Barrier>,
+    },
+    /// The database of the epoch stays; what was held back goes on.
+    Reopen {
+        epoch: u64,
     },
 }
 
@@ -68,6 +81,7 @@ impl Shared {
             catalog,
             workers,
             disconnections: AtomicU64::new(0),
+            epochs: AtomicU64::new(0),
             watcher: Box::new(watcher),
         }
     }
@@ -76,11 +90,64 @@ impl Shared {
         self.catalog.load_full()
     }
 
+    /// Whether `known` is the catalog still.
+    pub fn is_current(&self, known: &Arc<Catalog>) -> bool {
+        Arc::ptr_eq(&self.catalog.load(), known)
+    }
+
+    /// An epoch that no database of the process has had.
+    pub fn next_epoch(&self) -> u64 {
+        self.epochs.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Serves one more database.
+    pub fn add(&self, database: &Arc<Database>) {
+        self.change_catalog(|catalog| catalog.with(Arc::clone(database)));
+    }
+
+    /// Serves a database no longer.
+    pub fn remove(&self, name: &str) {
+        self.change_catalog(|catalog| catalog.without(name));
+    }
+
+    /// Serves `new` where `old` was served; if that is not served any more, nothing happens.
+    pub fn replace(&self, old: &Database, new: &Arc<Database>) {
+        self.change_catalog(|catalog| {
+            let is_served = catalog
+                .find(old.name())
+                .is_some_and(|served| served.epoch == old.epoch);
+            if is_served {
+                catalog.with(Arc::clone(new))
+            } else {
+                catalog.clone()
+            }
+        });
+    }
+
     /// Replaces the list of databases and wakes all workers.
-    pub fn set_catalog(&self, catalog: Catalog) {
-        debug_assert!(catalog.databases.is_sorted_by(|a, b| a.name() < b.name()));
-        self.catalog.store(Arc::new(catalog));
+    fn change_catalog(&self, change: impl Fn(&Catalog) -> Catalog) {
+        self.catalog.rcu(|catalog| change(catalog));
         self.wake_workers();
+    }
+
+    /// Has every worker hold back requests for the database of `epoch`, and calls `then`, on the last of
+    /// their threads, when all do.
+    pub fn hold(&self, epoch: u64, gate: Gate, then: impl FnOnce() + Send + 'static) {
+        let barrier = Arc::new(Barrier::new(self.workers.len(), then));
+        for worker in &self.workers {
+            worker.push(WorkerEvent::Hold {
+                epoch,
+                gate,
+                barrier: Arc::clone(&barrier),
+            });
+        }
+    }
+
+    /// Ends [`Shared::hold`] for a database that stays as it was.
+    pub fn reopen(&self, epoch: u64) {
+        for worker in &self.workers {
+            worker.push(WorkerEvent::Reopen { epoch });
+        }
     }
 
     pub fn database(&self, name: &str) -> Option<Arc<Database>> {
@@ -134,6 +201,16 @@ impl Shared {
 }
 
 impl Catalog {
+    /// The database of this epoch, if it is among them.
+    pub fn at_epoch(&self, epoch: u64) -> Option<&Arc<Database>> {
+        self.databases.iter().find(|database| database.epoch == epoch)
+    }
+
+    /// Whether one of the databases has come from the opening at `lineage`.
+    pub fn descends_from(&self, lineage: u64) -> bool {
+        self.databases.iter().any(|database| database.lineage == lineage)
+    }
+
     pub fn find(&self, name: &str) -> Option<&Arc<Database>> {
         let at = self
             .databases
@@ -153,6 +230,7 @@ impl Catalog {
         catalog
     }
 
+    /// The catalog without a database.
     #[must_use]
     pub fn without(&self, name: &str) -> Catalog {
         let databases = self

@@ -13,10 +13,12 @@ use ovsdb_engine::session::Shared;
 use ovsdb_engine::store::View;
 use ovsdb_storage::compact::Replacement;
 use ovsdb_storage::disk::DiskFile;
+use ovsdb_storage::error::Result;
 use ovsdb_storage::log::{Growth, Writer};
 use ovsdb_storage::record::{Digest, Entry};
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
@@ -32,25 +34,30 @@ pub enum Durability {
 pub(super) enum LogEvent {
     Group(Box<Group>),
     /// Begins a replacement of the file, which is to say what the version that comes with it says.
-    Replace(SyncSender<Result<(View, Box<Replacement>), String>>),
+    Replace(SyncSender<Result<(View, Box<Replacement>)>>),
     /// Copies a piece of what was appended since; true says that little is left.
-    CatchUp(
-        Box<Replacement>,
-        SyncSender<Result<(bool, Box<Replacement>), String>>,
-    ),
+    CatchUp(Box<Replacement>, SyncSender<Result<(bool, Box<Replacement>)>>),
     /// Puts the replacement in the file's place; the old file comes back to be closed elsewhere.
-    Adopt(Box<Replacement>, SyncSender<Result<Box<dyn DiskFile>, String>>),
+    Adopt(Box<Replacement>, SyncSender<Result<Box<dyn DiskFile>>>),
+    /// The same, and what comes from now on is of this database.
+    Convert(
+        Box<Replacement>,
+        Arc<Database>,
+        SyncSender<Result<Box<dyn DiskFile>>>,
+    ),
 }
 
 /// What others may know of the log.
 pub(super) struct LogState {
     known: Mutex<(Option<Growth>, Option<String>)>,
+    is_closed: AtomicBool,
 }
 
 impl LogState {
     pub(super) fn new(writer: Option<&Writer>) -> LogState {
         LogState {
             known: Mutex::new((writer.map(Writer::growth), None)),
+            is_closed: AtomicBool::new(false),
         }
     }
 
@@ -60,6 +67,11 @@ impl LogState {
 
     pub(super) fn failure(&self) -> Option<String> {
         self.known.lock().1.clone()
+    }
+
+    /// The log takes nothing any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::SeqCst)
     }
 
     fn update(&self, writer: &Writer) {
@@ -100,6 +112,14 @@ impl Role for LogRole {
     }
 }
 
+/// Whoever waits for an answer of the log hears that there will be none.
+impl Drop for LogRole {
+    fn drop(&mut self) {
+        self.state.is_closed.store(true, Ordering::SeqCst);
+        self.inbox.drain().for_each(drop);
+    }
+}
+
 impl LogRole {
     fn write(&mut self, groups: Vec<Group>) {
         let (mut groups, stale): (Vec<Group>, Vec<Group>) = groups
@@ -131,7 +151,7 @@ impl LogRole {
     }
 
     /// One write for all groups, and one sync if it is due.
-    fn make_durable(&mut self, groups: &[Group]) -> Result<(), LogFailure> {
+    fn make_durable(&mut self, groups: &[Group]) -> std::result::Result<(), LogFailure> {
         let Some(writer) = &mut self.writer else {
             return Ok(());
         };
@@ -200,13 +220,13 @@ impl LogRole {
         self.database.inbox.push(Event::Settled { groups: count, bytes });
     }
 
-    /// The steps of a compaction that need the writer. Whoever asked may have given up meanwhile, so that
+    /// The steps of a compaction or conversion that need the writer. Whoever asked may have given up meanwhile, so that
     /// an answer nobody takes is dropped.
     fn replace(&mut self, event: LogEvent) {
         let writer = self
             .writer
             .as_mut()
-            .expect("only a database with a file is compacted");
+            .expect("only a database with a file is compacted or converted");
         match event {
             LogEvent::Group(_) => unreachable!("handled by the caller"),
             LogEvent::Replace(reply) => {
@@ -215,17 +235,25 @@ impl LogRole {
                 let begun = writer
                     .replacement(mark)
                     .map(|replacement| (view, Box::new(replacement)));
-                drop(reply.send(begun.map_err(|error| error.to_string())));
+                drop(reply.send(begun));
             }
             LogEvent::CatchUp(mut replacement, reply) => {
                 let caught_up = writer
                     .catch_up(&mut replacement)
                     .map(|is_short| (is_short, replacement));
-                drop(reply.send(caught_up.map_err(|error| error.to_string())));
+                drop(reply.send(caught_up));
             }
             LogEvent::Adopt(replacement, reply) => {
-                let adopted = writer.adopt(*replacement).map_err(|error| error.to_string());
+                let adopted = writer.adopt(*replacement);
                 self.state.update(writer);
+                drop(reply.send(adopted));
+            }
+            LogEvent::Convert(replacement, database, reply) => {
+                let adopted = writer.adopt(*replacement);
+                self.state.update(writer);
+                if adopted.is_ok() {
+                    self.database = database;
+                }
                 drop(reply.send(adopted));
             }
         }

@@ -8,9 +8,11 @@
 
 mod clock;
 mod compaction;
+mod conversion;
 mod log_role;
 mod open;
 mod replay;
+mod rewrite;
 mod role;
 mod rows;
 mod sequencer_role;
@@ -21,14 +23,16 @@ pub use open::parse_record;
 pub(crate) use open::{Opened, open};
 
 use crate::limits::HISTORY_BYTES_MAX;
-use log_role::{LogEvent, LogRole, LogState};
+use log_role::{LogRole, LogState};
 use ovsdb_engine::database::Database;
 use ovsdb_engine::inbox::Inbox;
-use ovsdb_engine::schema;
-use ovsdb_engine::sequencer::{Sequencer, Settings};
+use ovsdb_engine::sequencer::{Event, Rights, Sequencer, Settings, Submission};
 use ovsdb_engine::session::Shared;
 use ovsdb_engine::store::Store;
+use ovsdb_engine::txn::Program;
+use ovsdb_storage::error::Error;
 use ovsdb_storage::log::{Growth, Writer};
+use rewrite::Rewriter;
 use role::{Waker, run_task, spawn_thread};
 use sequencer_role::SequencerRole;
 use std::collections::VecDeque;
@@ -48,10 +52,12 @@ pub(crate) enum Placement {
 
 /// A database at work. Ended by [`Hosted::close`].
 pub(crate) struct Hosted {
-    pub(crate) database: Arc<Database>,
+    pub(crate) name: String,
+    /// See [`Database::lineage`].
+    pub(crate) lineage: u64,
     /// The file as the operator named it; `None` in memory.
     pub(crate) file: Option<PathBuf>,
-    log: Inbox<LogEvent>,
+    rewriter: Rewriter,
     wakers: [Waker; 2],
     threads: Vec<JoinHandle<()>>,
     column_diff: bool,
@@ -67,13 +73,13 @@ pub(crate) struct HostSettings {
 }
 
 impl Hosted {
-    /// Puts a database to work. It is visible to clients once it is in the catalog.
+    /// Puts a database to work. It is visible to clients once what comes with it is in the catalog.
     pub(crate) fn start(
         mut store: Store,
         file: Option<(PathBuf, Writer)>,
         shared: &Arc<Shared>,
         settings: &HostSettings,
-    ) -> std::io::Result<Hosted> {
+    ) -> std::io::Result<(Hosted, Arc<Database>)> {
         let wakers = [Waker::default(), Waker::default()];
         let inbox_for = |waker: &Waker| {
             let waker = waker.clone();
@@ -81,11 +87,11 @@ impl Hosted {
         };
         let inbox = Inbox::new(inbox_for(&wakers[0]));
         let log = Inbox::new(inbox_for(&wakers[1]));
-        let schema_json = schema::print(store.schema());
         let view = store.view();
-        let database = Arc::new(Database::new(view, schema_json, inbox.clone(), HISTORY_BYTES_MAX));
+        let database = Arc::new(Database::new(view, inbox.clone(), HISTORY_BYTES_MAX));
         let (file, writer) = file.unzip();
         let state = Arc::new(LogState::new(writer.as_ref()));
+        let rewriter = Rewriter::new(log.clone(), Arc::clone(&state));
         let log_role = LogRole {
             inbox: log.clone(),
             database: Arc::clone(&database),
@@ -99,7 +105,9 @@ impl Hosted {
         let sequencer_role = SequencerRole {
             sequencer: Sequencer::new(store, Arc::clone(&shared.locks), settings.sequencer),
             inbox,
-            log: log.clone(),
+            log,
+            rewriter: rewriter.clone(),
+            column_diff: settings.sequencer.column_diff,
             shared: Arc::clone(shared),
             waiting: VecDeque::new(),
         };
@@ -120,32 +128,30 @@ impl Hosted {
             }
         }
         let column_diff = settings.sequencer.column_diff;
-        Ok(Hosted {
-            database,
+        let hosted = Hosted {
+            name: database.name().to_owned(),
+            lineage: database.lineage,
             file,
-            log,
+            rewriter,
             wakers,
             threads,
             column_diff,
             state,
-        })
+        };
+        Ok((hosted, database))
     }
 
     /// Starts a compaction on a thread of its own, which calls `done` with its outcome.
     pub(crate) fn compact(
         &self,
-        done: impl FnOnce(Result<(), String>) + Send + 'static,
+        done: impl FnOnce(Result<(), Error>) + Send + 'static,
     ) -> std::io::Result<()> {
-        let (name, log, column_diff) = (
-            self.database.name().to_owned(),
-            self.log.clone(),
-            self.column_diff,
-        );
+        let (name, rewriter, column_diff) = (self.name.clone(), self.rewriter.clone(), self.column_diff);
         std::thread::Builder::new()
             .name("compaction".to_owned())
             .spawn(move || {
                 role::lower_priority();
-                done(compaction::compact(&name, &log, column_diff));
+                done(compaction::compact(&name, &rewriter, column_diff));
             })?;
         Ok(())
     }
@@ -170,4 +176,17 @@ impl Hosted {
             }
         }
     }
+}
+
+/// A transaction of the server's own.
+pub(crate) fn submit(database: &Database, program: Program) {
+    database.inbox.push(Event::Submit(Submission {
+        ticket: None,
+        program: Arc::new(program),
+        started_ms: None,
+        rights: Arc::new(Rights {
+            is_internal: true,
+            ..Rights::default()
+        }),
+    }));
 }

@@ -1,12 +1,14 @@
 //! Runs a database's sequencer: takes its inbox, gives it the time, hands its groups to the log.
 
 use super::clock;
+use super::conversion;
 use super::log_role::LogEvent;
+use super::rewrite::Rewriter;
 use super::role::Role;
 use crate::limits::EVENTS_PER_GROUP_CUT;
 use ovsdb_engine::inbox::Inbox;
-use ovsdb_engine::sequencer::{Event, Sequencer};
-use ovsdb_engine::session::Shared;
+use ovsdb_engine::sequencer::{ConversionStep, Event, Sequencer};
+use ovsdb_engine::session::{Gate, Shared};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,9 @@ pub(super) struct SequencerRole {
     pub(super) sequencer: Sequencer,
     pub(super) inbox: Inbox<Event>,
     pub(super) log: Inbox<LogEvent>,
+    pub(super) rewriter: Rewriter,
+    /// How conversions are to write the file.
+    pub(super) column_diff: bool,
     pub(super) shared: Arc<Shared>,
     /// Taken from the inbox and not handled yet, because too much awaits the disk.
     pub(super) waiting: VecDeque<Event>,
@@ -63,10 +68,40 @@ impl SequencerRole {
         while let Some(group) = self.sequencer.take_group() {
             self.log.push(LogEvent::Group(Box::new(group)));
         }
+        while let Some(step) = self.sequencer.take_conversion_step() {
+            self.convert(step);
+        }
+    }
+
+    fn convert(&mut self, step: ConversionStep) {
+        match step {
+            ConversionStep::Hold { epoch } => {
+                let inbox = self.inbox.clone();
+                self.shared
+                    .hold(epoch, Gate::Reads, move || inbox.push(Event::Held));
+            }
+            ConversionStep::Build { conversion, view } => {
+                let Some(database) = self.shared.catalog().at_epoch(view.epoch()).cloned() else {
+                    // It is being removed, and its clients have been told.
+                    return self.inbox.push(Event::NotConverted);
+                };
+                conversion::start(conversion::Work {
+                    conversion,
+                    view,
+                    database,
+                    rewriter: self.rewriter.clone(),
+                    shared: Arc::clone(&self.shared),
+                    column_diff: self.column_diff,
+                });
+            }
+        }
     }
 }
 
 /// What must keep its order with the requests; everything else is news from the log.
 fn is_request(event: &Event) -> bool {
-    matches!(event, Event::Submit(_) | Event::Cancel(_) | Event::DropSession(_))
+    matches!(
+        event,
+        Event::Submit(_) | Event::Cancel(_) | Event::DropSession(_) | Event::Convert(_) | Event::Held
+    )
 }

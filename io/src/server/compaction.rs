@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// Schedules by database epoch, shared with the threads that compact.
+/// Schedules by the epoch at a database's opening, shared with the threads that compact.
 #[derive(Default)]
 pub(super) struct Compactions {
     schedules: Arc<Mutex<HashMap<u64, Plan>>>,
@@ -25,11 +25,11 @@ impl Compactions {
         let now_ms = db::monotonic_ms();
         for hosted in databases.values() {
             let Some(growth) = hosted.growth() else { continue };
-            let epoch = hosted.database.epoch;
+            let lineage = hosted.lineage;
             let is_due = {
                 let mut schedules = self.schedules.lock();
                 let plan = schedules
-                    .entry(epoch)
+                    .entry(lineage)
                     .or_insert_with(|| Plan::Waiting(new_schedule(now_ms)));
                 match plan {
                     Plan::Waiting(schedule) if schedule.is_due(now_ms, &growth) => {
@@ -50,7 +50,7 @@ impl Compactions {
         let chosen: Vec<&Hosted> = server
             .databases
             .values()
-            .filter(|hosted| hosted.file.is_some() && name.is_none_or(|name| name == hosted.database.name()))
+            .filter(|hosted| hosted.file.is_some() && name.is_none_or(|name| name == hosted.name))
             .collect();
         if name.is_some() && chosen.is_empty() {
             return answer.error("no database by that name");
@@ -62,7 +62,7 @@ impl Compactions {
         }));
         pending.lock().answer_if_done();
         for hosted in chosen {
-            let name = hosted.database.name().to_owned();
+            let name = &hosted.name;
             log::info!(target: "ovsdb_server", "compacting {name} database by user request");
             let pending = Arc::clone(&pending);
             server
@@ -72,7 +72,7 @@ impl Compactions {
     }
 
     fn start(&self, hosted: &Hosted, done: impl FnOnce(Result<(), String>) + Send + 'static) {
-        let (name, epoch) = (hosted.database.name().to_owned(), hosted.database.epoch);
+        let (name, lineage) = (hosted.name.clone(), hosted.lineage);
         let schedules = Arc::clone(&self.schedules);
         let started = hosted.compact(move |result| {
             if let Err(error) = &result {
@@ -80,11 +80,11 @@ impl Compactions {
             }
             schedules
                 .lock()
-                .insert(epoch, Plan::Waiting(new_schedule(db::monotonic_ms())));
-            done(result);
+                .insert(lineage, Plan::Waiting(new_schedule(db::monotonic_ms())));
+            done(result.map_err(|error| error.to_string()));
         });
         if let Err(error) = started {
-            log::warn!(target: "ovsdb_server", "{}: compaction not started ({error})", hosted.database.name());
+            log::warn!(target: "ovsdb_server", "{}: compaction not started ({error})", hosted.name);
         }
     }
 }

@@ -13,6 +13,7 @@ mod memory;
 use crate::daemon::{Running, Signals, run_command};
 use crate::db::{self, Durability, HostSettings, Hosted, Opened, Placement};
 use crate::errors::strerror;
+use crate::limits::LISTING_POLL;
 use crate::net;
 use crate::remotes::{RemoteTable, Remotes};
 use crate::runtime::{self, IoChoice, Workers};
@@ -28,7 +29,7 @@ use ovsdb_engine::database::Database;
 use ovsdb_engine::ids::WorkerId;
 use ovsdb_engine::inbox::Inbox;
 use ovsdb_engine::schema::Schema;
-use ovsdb_engine::sequencer::{Event, Rights, Settings, Submission};
+use ovsdb_engine::sequencer::Settings;
 use ovsdb_engine::server_db;
 use ovsdb_engine::session::{Catalog, Shared};
 use ovsdb_engine::store::Store;
@@ -52,9 +53,6 @@ const REMOTES_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Longest wait at the start for the first status of remotes to be written.
 const STATUS_WAIT_MAX: Duration = Duration::from_secs(1);
-
-/// How often `_Server` is looked at while it is being brought up to date, which takes well below that.
-const LISTING_POLL: Duration = Duration::from_micros(200);
 
 /// What a server is to do, resolved from the command line.
 #[derive(Debug)]
@@ -89,7 +87,6 @@ struct Server {
     remotes: Remotes,
     /// By name; `_Server` is among them.
     databases: BTreeMap<String, Hosted>,
-    epochs: u64,
     compactions: Compactions,
     exit: Rc<Notify>,
 }
@@ -186,7 +183,6 @@ async fn control(
         files: BTreeMap::new(),
         remotes,
         databases: BTreeMap::new(),
-        epochs: 0,
         compactions: Compactions::default(),
         exit: Rc::clone(&exit),
     }));
@@ -294,10 +290,10 @@ async fn serve(
 
 impl Server {
     fn open_server_database(&mut self) -> Result<(), String> {
-        self.epochs += 1;
-        let store = Store::new(server_db::schema(), self.epochs, Uuid::new_v4());
-        let hosted = Hosted::start(store, None, &self.shared, &self.settings).map_err(|e| e.to_string())?;
-        self.host(hosted);
+        let store = Store::new(server_db::schema(), self.shared.next_epoch(), Uuid::new_v4());
+        let started = Hosted::start(store, None, &self.shared, &self.settings);
+        let (hosted, database) = started.map_err(|e| e.to_string())?;
+        self.host(hosted, &database);
         Ok(())
     }
 
@@ -312,8 +308,7 @@ impl Server {
         if self.databases.values().any(is_open) {
             return Err(format!("ovsdb error: {given}: already open"));
         }
-        self.epochs += 1;
-        let opened = db::open(&path, self.epochs);
+        let opened = db::open(&path, self.shared.next_epoch());
         let Opened { store, writer } =
             opened.map_err(|error| configuration::open_failed(given, model, &error))?;
         if model == Model::Clustered {
@@ -338,16 +333,15 @@ impl Server {
             },
         );
         let file = Some((std::path::absolute(&path).unwrap_or(path), writer));
-        let hosted = Hosted::start(store, file, &self.shared, &self.settings).map_err(|e| e.to_string())?;
-        self.host(hosted);
+        let started = Hosted::start(store, file, &self.shared, &self.settings);
+        let (hosted, database) = started.map_err(|e| e.to_string())?;
+        self.host(hosted, &database);
         Ok(())
     }
 
-    fn host(&mut self, hosted: Hosted) {
-        let database = Arc::clone(&hosted.database);
-        self.shared
-            .set_catalog(self.shared.catalog().with(Arc::clone(&database)));
-        self.databases.insert(database.name().to_owned(), hosted);
+    fn host(&mut self, hosted: Hosted, database: &Arc<Database>) {
+        self.shared.add(database);
+        self.databases.insert(hosted.name.clone(), hosted);
         let (name, schema_json) = (database.name(), &database.schema_json);
         self.tell_server_database(|schema| server_db::put(schema, name, schema_json, Uuid::new_v4()));
     }
@@ -362,19 +356,24 @@ impl Server {
             .ok_or("Failed to find the database.")?;
         self.files.retain(|_, file| file.database != name);
         self.tell_server_database(|schema| server_db::remove(schema, name));
-        self.shared.set_catalog(self.shared.catalog().without(name));
+        self.shared.remove(name);
         hosted.close();
         Ok(())
     }
 
     fn tell_server_database(&self, program: impl FnOnce(&Arc<Schema>) -> Program) {
-        let database = &self.databases[server_db::NAME].database;
-        submit(database, program(&database.schema));
+        let database = self.server_database();
+        db::submit(&database, program(&database.schema));
+    }
+
+    fn server_database(&self) -> Arc<Database> {
+        let database = self.shared.database(server_db::NAME);
+        database.expect("it is there from the start, and cannot be removed")
     }
 
     /// Whether `_Server` has a row for each database, and no other.
     fn is_listing_complete(&self) -> bool {
-        let view = self.databases[server_db::NAME].database.view();
+        let view = self.server_database().view();
         let listed = view
             .schema()
             .table_ids()
@@ -396,7 +395,7 @@ impl Server {
             let arena = Bump::new();
             let value = strict::parse(&report.ops, &arena).expect("written by us");
             let ops = value.as_array().expect("an array was written");
-            submit(
+            db::submit(
                 &report.database,
                 Program::compile(&report.database.schema, ops, &mut Uuid::new_v4),
             );
@@ -406,17 +405,4 @@ impl Server {
     fn catalog(&self) -> Arc<Catalog> {
         self.shared.catalog()
     }
-}
-
-/// A transaction of the server's own.
-fn submit(database: &Database, program: Program) {
-    database.inbox.push(Event::Submit(Submission {
-        ticket: None,
-        program: Arc::new(program),
-        started_ms: None,
-        rights: Arc::new(Rights {
-            is_internal: true,
-            ..Rights::default()
-        }),
-    }));
 }

@@ -11,7 +11,7 @@ use crate::schemas::{self, NAME, aware, schema};
 const SILENCE: Duration = Duration::from_millis(400);
 
 /// Everything a client hears until the server has nothing more to say, or closes the connection.
-fn heard(client: &mut Client) -> Vec<Value> {
+pub(crate) fn heard(client: &mut Client) -> Vec<Value> {
     let mut all = Vec::new();
     loop {
         match client.next_message(SILENCE) {

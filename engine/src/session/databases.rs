@@ -1,7 +1,8 @@
 //! Databases come, go and are converted while clients are connected.
 //!
 //! Clients that have said so (`set_db_change_aware`) hear of it: their monitors of a database that is not there any more are
-//! canceled, and so are its unanswered requests. All others are disconnected, whichever database they use.
+//! canceled, and so are its unanswered requests. All others are disconnected, whichever database they use; when one is
+//! added, as soon as `_Server` lists it.
 
 use super::gate::Gate;
 use super::local::Local;
@@ -9,6 +10,7 @@ use super::one::{Asked, Session};
 use super::shared::Catalog;
 use super::{Machine, Sessions, close, reply, send};
 use crate::error::{OvsdbError, Tag};
+use crate::ids::SessionId;
 use std::sync::Arc;
 
 /// What becomes of a database that is not in the catalog any more.
@@ -22,7 +24,6 @@ enum Fate {
 impl Sessions {
     /// Brings the list of databases up to date. Every answer of a database that is not in `catalog` has been given.
     pub(super) fn take_catalog(&mut self, catalog: Arc<Catalog>, machine: &mut dyn Machine) {
-        let is_first = self.catalog.databases.is_empty();
         let old = std::mem::replace(&mut self.catalog, Arc::clone(&catalog));
         let is_gone = |local: &mut Local| catalog.at_epoch(local.database.epoch).is_none();
         let gone: Vec<Local> = self.locals.extract_if(.., is_gone).collect();
@@ -42,9 +43,6 @@ impl Sessions {
         for database in &catalog.databases {
             if old.at_epoch(database.epoch).is_some() {
                 continue;
-            }
-            if !is_first && !old.descends_from(database.lineage) {
-                self.close_unaware(&format!("adding {} database", database.name()), machine);
             }
             let mut local = Local::new(Arc::clone(database));
             let lagging = self.sessions.iter().filter(|(_, session)| session.is_lagging);
@@ -84,13 +82,8 @@ impl Sessions {
 
     fn close_unaware(&mut self, reason: &str, machine: &mut dyn Machine) {
         for (id, session) in &mut self.sessions {
-            if session.is_change_aware {
-                continue;
-            }
-            if session.is_converting() {
-                session.closes_for.get_or_insert_with(|| reason.to_owned());
-            } else {
-                close(*id, session, reason, machine);
+            if !session.is_change_aware {
+                close_when_answered(*id, session, reason, machine);
             }
         }
     }
@@ -132,6 +125,20 @@ impl Session {
         self.requests
             .iter()
             .any(|request| request.asked == Asked::Convert)
+    }
+}
+
+/// Closes a session, but lets it have the answer to its conversion first.
+pub(super) fn close_when_answered(
+    id: SessionId,
+    session: &mut Session,
+    reason: &str,
+    machine: &mut dyn Machine,
+) {
+    if session.is_converting() {
+        session.closes_for.get_or_insert_with(|| reason.to_owned());
+    } else {
+        close(id, session, reason, machine);
     }
 }
 

@@ -34,6 +34,7 @@ use crate::inbox::Inbox;
 use crate::locks::Notice;
 use crate::sequencer::{Event, Ticket, Told};
 use bytes::Bytes;
+use databases::close_when_answered;
 use local::Local;
 use one::Session;
 use ovsdb_wire::write;
@@ -94,7 +95,7 @@ impl Sessions {
             requests_count: 0,
             held: Vec::new(),
             drained: Vec::new(),
-            gates: HashMap::new(),
+            gates: HashMap::default(),
         }
     }
 
@@ -244,8 +245,11 @@ impl Sessions {
                 Which::All => session.disconnections < number,
                 // Whoever came through a remote that is gone goes, too, however late.
                 Which::Remote(remote) => session.traits.remote == remote,
+                Which::Unaware => session.disconnections < number && !session.is_change_aware,
             };
-            if is_chosen {
+            if is_chosen && which == Which::Unaware {
+                close_when_answered(*id, session, reason, machine);
+            } else if is_chosen {
                 close(*id, session, reason, machine);
             }
         }

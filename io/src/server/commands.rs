@@ -1,7 +1,7 @@
 //! The commands of the control socket that are about the server (`ovsdb-server`(1), "Runtime Management
 //! Commands"). Texts are upstream's.
 
-use super::{Server, configuration};
+use super::{Server, configuration, listing};
 use crate::settings::Model;
 use crate::unixctl::{Answer, Commands};
 use ovsdb_engine::session::Which;
@@ -60,19 +60,33 @@ fn add_db(server: &Shared, args: &[String], answer: Answer) {
         server.keep_settings();
         added
     };
-    settle_when_listed(server, answer, added);
+    let server = Rc::clone(server);
+    match added {
+        Ok(name) => drop(spawn_local(async move {
+            listing::announce(&server, &[name]).await;
+            answer.done();
+        })),
+        Err(error) => answer.error(error),
+    }
 }
 
 fn remove_db(server: &Shared, args: &[String], answer: Answer) {
-    let removed = {
+    let unlisted = {
         let mut server = server.borrow_mut();
-        let removed = server
+        let unlisted = server
             .check_no_file()
-            .and_then(|()| server.remove_database(&args[0]));
+            .and_then(|()| server.unlist_database(&args[0]));
         server.keep_settings();
-        removed
+        unlisted
     };
-    settle_when_listed(server, answer, removed);
+    let server = Rc::clone(server);
+    match unlisted {
+        Ok(hosted) => drop(spawn_local(async move {
+            listing::withdraw(&server, vec![hosted]).await;
+            answer.done();
+        })),
+        Err(error) => answer.error(error),
+    }
 }
 
 fn reload(server: &Shared, _args: &[String], answer: Answer) {
@@ -159,15 +173,6 @@ fn sync_status(_server: &Shared, _args: &[String], answer: Answer) {
 /// `ovn-ctl promote_ovnnb` makes a server active by this; it is, and follows no other.
 fn stay_active(_server: &Shared, _args: &[String], answer: Answer) {
     answer.done();
-}
-
-/// Answers once `_Server` says the same.
-fn settle_when_listed(server: &Shared, answer: Answer, result: Result<(), String>) {
-    let server = Rc::clone(server);
-    spawn_local(async move {
-        super::wait_for_listing(&server).await;
-        settle(answer, result);
-    });
 }
 
 fn settle(answer: Answer, result: Result<(), String>) {

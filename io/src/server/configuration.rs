@@ -1,7 +1,8 @@
 //! Brings what is served in line with the settings: at the start, on `ovsdb-server/reload`, and, the other way
 //! around, keeps the settings in line with what was commanded.
 
-use super::{Server, wait_for_listing};
+use super::{Server, listing};
+use crate::db::Hosted;
 use crate::errors::strerror;
 use crate::settings::{Databases, Model, Settings, Source};
 use ovsdb_storage::error::{Error, Kind};
@@ -22,8 +23,10 @@ pub(super) struct ServedFile {
 pub(super) async fn load(server: &Rc<RefCell<Server>>) -> bool {
     let settings = server.borrow().source.load();
     let Some(settings) = settings else { return false };
-    let databases_are_fine = server.borrow_mut().set_databases(settings.databases);
-    wait_for_listing(server).await;
+    let unwanted = server.borrow_mut().unlist_unwanted(&settings.databases);
+    listing::withdraw(server, unwanted).await;
+    let (databases_are_fine, added) = server.borrow_mut().open_wanted(settings.databases);
+    listing::announce(server, &added).await;
     let complaints = server.borrow_mut().remotes.set(settings.remotes);
     for complaint in &complaints {
         log::warn!(target: "ovsdb_server", "failed to configure remotes: {complaint}");
@@ -68,25 +71,28 @@ pub(super) fn open_failed(given: &str, model: Model, error: &Error) -> String {
 }
 
 impl Server {
-    /// Closes what is not in `wanted`, or not as it wants it, and opens what is missing. False if something could
-    /// not be opened, of which the log tells.
-    fn set_databases(&mut self, wanted: Databases) -> bool {
-        let served: Vec<String> = self.files.keys().cloned().collect();
-        for given in served {
-            match wanted.get(&given) {
-                // It stays a standalone file, whoever else is told to follow it.
-                Some(Model::Undefined | Model::Standalone | Model::ActiveBackup { .. }) => {}
-                Some(Model::Clustered | Model::Relay) | None => {
-                    let name = self.files[&given].database.clone();
-                    self.remove_database(&name).expect("what is in files is served");
-                }
-            }
-        }
+    /// Takes out of `_Server` what is not in `wanted`, or not as it wants it.
+    fn unlist_unwanted(&mut self, wanted: &Databases) -> Vec<Hosted> {
+        let is_unwanted = |given: &String| match wanted.get(given) {
+            // It stays a standalone file, whoever else is told to follow it.
+            Some(Model::Undefined | Model::Standalone | Model::ActiveBackup { .. }) => false,
+            Some(Model::Clustered | Model::Relay) | None => true,
+        };
+        let unwanted = self.files.iter().filter(|(given, _)| is_unwanted(given));
+        let names: Vec<String> = unwanted.map(|(_, file)| file.database.clone()).collect();
+        let unlist = |name: &String| self.unlist_database(name).expect("what is in files is served");
+        names.iter().map(unlist).collect()
+    }
+
+    /// Opens what is wanted and missing; returns the names of these databases, and before them false if something
+    /// could not be opened, of which the log tells.
+    fn open_wanted(&mut self, wanted: Databases) -> (bool, Vec<String>) {
+        let mut added = Vec::new();
         let mut is_fine = true;
         for (given, model) in wanted {
             let result = match self.files.get_mut(&given) {
                 Some(file) => check_model(&given, model).map(|()| file.model = model),
-                None => self.add_database(&given, model),
+                None => self.add_database(&given, model).map(|name| added.push(name)),
             };
             if let Err(error) = result {
                 log::warn!(target: "ovsdb_server", "failed to open database '{given}': {error}");
@@ -96,7 +102,7 @@ impl Server {
         if !is_fine {
             log::warn!(target: "ovsdb_server", "failed to configure databases");
         }
-        is_fine
+        (is_fine, added)
     }
 
     /// Has what was commanded survive a crash.

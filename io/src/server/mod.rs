@@ -8,6 +8,7 @@
 mod commands;
 mod compaction;
 mod configuration;
+mod listing;
 mod memory;
 
 use crate::daemon::{Running, Signals, run_command};
@@ -231,13 +232,6 @@ async fn set_up(
         .map_err(|error| format!("could not initialize control socket ({})", strerror(&error)))
 }
 
-/// Waits until `_Server` lists what is served: a client that does not find its database there goes away.
-async fn wait_for_listing(server: &Rc<RefCell<Server>>) {
-    while !server.borrow().is_listing_complete() {
-        tokio::time::sleep(LISTING_POLL).await;
-    }
-}
-
 /// Waits until databases that hold remotes say what has become of these: whoever reads that first finds it. Not for
 /// long; a database that cannot be written is served all the same.
 async fn wait_for_status(server: &Rc<RefCell<Server>>) {
@@ -297,8 +291,9 @@ impl Server {
         Ok(())
     }
 
-    /// Opens the file `given` and serves it. Texts of errors are upstream's.
-    fn add_database(&mut self, given: &str, model: Model) -> Result<(), String> {
+    /// Opens the file `given` and serves it; returns the database's name, which is to be announced by
+    /// [`listing::announce`]. Texts of errors are upstream's.
+    fn add_database(&mut self, given: &str, model: Model) -> Result<String, String> {
         configuration::check_model(given, model)?;
         let path = configuration::locate(&self.directory, given);
         // The same file by another name, too: its lock is held by this very process.
@@ -328,7 +323,7 @@ impl Server {
         self.files.insert(
             given.to_owned(),
             ServedFile {
-                database: name,
+                database: name.clone(),
                 model,
             },
         );
@@ -336,7 +331,7 @@ impl Server {
         let started = Hosted::start(store, file, &self.shared, &self.settings);
         let (hosted, database) = started.map_err(|e| e.to_string())?;
         self.host(hosted, &database);
-        Ok(())
+        Ok(name)
     }
 
     fn host(&mut self, hosted: Hosted, database: &Arc<Database>) {
@@ -346,19 +341,17 @@ impl Server {
         self.tell_server_database(|schema| server_db::put(schema, name, schema_json, Uuid::new_v4()));
     }
 
-    fn remove_database(&mut self, name: &str) -> Result<(), String> {
-        if name.starts_with('_') {
+    /// Takes a database out of `_Server`, which does not list it any more soon after. It is to be ended by
+    /// [`listing::withdraw`].
+    fn unlist_database(&mut self, name: &str) -> Result<Hosted, String> {
+        let not_found = "Failed to find the database.";
+        if self.databases.contains_key(name) && name.starts_with('_') {
             return Err("Cannot remove reserved database.".to_owned());
         }
-        let hosted = self
-            .databases
-            .remove(name)
-            .ok_or("Failed to find the database.")?;
+        let hosted = self.databases.remove(name).ok_or(not_found)?;
         self.files.retain(|_, file| file.database != name);
         self.tell_server_database(|schema| server_db::remove(schema, name));
-        self.shared.remove(name);
-        hosted.close();
-        Ok(())
+        Ok(hosted)
     }
 
     fn tell_server_database(&self, program: impl FnOnce(&Arc<Schema>) -> Program) {

@@ -53,7 +53,7 @@ fn write(file: &Path, text: &str) -> Result<(), String> {
 }
 
 /// Something of the commit that is checked out.
-fn git(format: &str) -> Result<String, String> {
+pub(crate) fn git(format: &str) -> Result<String, String> {
     let output = Command::new("git")
         .args(["log", "-1", &format!("--format={format}")])
         .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -7,7 +7,7 @@ use std::process::Command;
 fn perf(baseline: &Path, command: &[&str]) -> (bool, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_ovsdb-perf"))
         .args(command)
-        .arg("frame/report")
+        .args(["frame/report", "--built"])
         .arg("--baseline")
         .arg(baseline)
         .output()

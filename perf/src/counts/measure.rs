@@ -90,6 +90,18 @@ fn one(path: &Path, plant_percent: u32) -> Result<Counts, String> {
     })
 }
 
+/// The time of one run on a site with so many flows.
+pub(super) fn nanoseconds(path: &str, runs: u32, flows: usize) -> Result<f64, String> {
+    let arguments = [path.to_owned(), runs.to_string(), format!("--flows={flows}")];
+    let output = run(command(&program()?).args(&arguments))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let nanoseconds = text.split_whitespace().nth(2).map(str::parse::<f64>);
+    match nanoseconds {
+        Some(Ok(nanoseconds)) => Ok(nanoseconds / f64::from(runs)),
+        _ => Err(format!("the program of the paths printed {text:?}")),
+    }
+}
+
 /// The paths' program, which is built next to this one.
 fn program() -> Result<PathBuf, String> {
     let own = std::env::current_exe().map_err(|error| format!("where this program is: {error}"))?;

@@ -7,10 +7,13 @@
 
 mod baseline;
 mod measure;
+pub(crate) mod scale;
 
 use std::path::PathBuf;
 
 use ovsdb_bench::{PATHS, Path};
+
+use crate::build;
 
 pub(crate) use baseline::{Baseline, Counts};
 
@@ -30,9 +33,16 @@ pub(crate) struct Options {
     /// Make the measured program so much slower: shows that the gate sees it.
     #[arg(long, value_name = "PERCENT", default_value_t = 0)]
     plant: u32,
+    /// The measured program is built already.
+    #[arg(long)]
+    built: bool,
 }
 
 impl Options {
+    fn build(&self) -> Result<(), String> {
+        if self.built { Ok(()) } else { build::paths() }
+    }
+
     fn chosen(&self) -> Result<Vec<Path>, String> {
         let is_meant =
             |path: &&Path| self.parts.is_empty() || self.parts.iter().any(|part| path.name.contains(part));
@@ -61,6 +71,7 @@ pub(crate) fn record(options: &Options) -> Result<(), String> {
     } else {
         Baseline::default()
     };
+    options.build()?;
     for (path, counts) in measure::all(&options.chosen()?, options.plant)? {
         println!("{:28} {}", path.name, counts);
         baseline.paths.insert(path.name.to_owned(), counts);
@@ -82,6 +93,7 @@ pub(crate) fn compare(options: &Options) -> Result<(), String> {
             baseline.tools
         );
     }
+    options.build()?;
     let mut failures = Vec::new();
     for (path, counts) in measure::all(&options.chosen()?, options.plant)? {
         let verdict = match baseline.paths.get(path.name) {

@@ -15,12 +15,12 @@ mod fanout;
 mod report;
 mod small;
 
-use std::process::Command;
 use std::time::Duration;
 
 use ovsdb_harness::server::create_database;
 use ovsdb_harness::{Peer, Scratch, Server, ServerOptions, schema};
 
+use crate::build;
 use crate::numbers::report::Report;
 use crate::numbers::small::Durability;
 
@@ -81,9 +81,9 @@ impl Options {
 }
 
 /// Measures everything and prints the table.
-pub(crate) fn run(options: &Options) {
+pub(crate) fn run(options: &Options) -> Result<(), String> {
     if !options.null {
-        build_server();
+        build::server()?;
     }
     let mut report = Report::default();
     let length = Duration::from_secs_f64(options.seconds);
@@ -138,21 +138,10 @@ pub(crate) fn run(options: &Options) {
     drop(crowd);
     drop(servers);
     report.print();
+    Ok(())
 }
 
 /// The sides in an order that alternates, so that none is always the first.
 fn in_turns(round: usize) -> [usize; 2] {
     if round.is_multiple_of(2) { [0, 1] } else { [1, 0] }
-}
-
-/// Builds our server in the profile of this program and beside it.
-fn build_server() {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--package", "ovsdb", "--bins"]);
-    if !cfg!(debug_assertions) {
-        command.arg("--release");
-    }
-    let status = command.status().expect("cargo can be run");
-    assert!(status.success(), "the server does not build");
 }

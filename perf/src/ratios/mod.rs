@@ -1,0 +1,128 @@
+//! Scenarios of loadgen on our server and the packaged one in turns, judged by floors.
+//!
+//! ```text
+//!  floors.toml ─► Row ─► loadgen: ours, packaged, ours, packaged … ─► medians ─┐
+//!                    └─► bare sends, bare echo ────────────────────────────────┼─► Line: how many times better,
+//!  packaged.toml ─► figures that take minutes, scaled by the bare sends ───────┘         and whether that is enough
+//! ```
+
+mod bare;
+mod judge;
+mod report;
+mod stored;
+mod table;
+
+use std::collections::HashMap;
+
+use clap::Parser;
+use loadgen::measure::outcome::Outcome;
+
+use crate::build;
+use judge::Bare;
+use table::Row;
+pub(crate) use table::Size;
+
+/// The packaged server as loadgen starts it.
+const PACKAGED: &str = "ovsdb-server {db} --remote=punix:{sock} --remote=ptcp:{port}:127.0.0.1 --unixctl={sock}.ctl -vconsole:off";
+/// Rounds of a scenario on each server; the median counts.
+const ROUNDS: u16 = 3;
+/// Longest time in seconds for anything in a scenario that has not happened.
+const PATIENCE_S: u16 = 120;
+
+/// What is run, and where the table goes.
+#[derive(clap::Args, Default)]
+pub(crate) struct Options {
+    /// Only rows whose names contain one of these, and nothing else.
+    parts: Vec<String>,
+    /// Put what was measured into perf/ratios.json and the tables of perf/README.md.
+    #[arg(long)]
+    markdown: bool,
+    /// Rounds of each scenario on each server.
+    #[arg(long, value_name = "N", default_value_t = ROUNDS, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+}
+
+impl Options {
+    /// True if only some rows are meant.
+    pub(crate) fn is_part(&self) -> bool {
+        !self.parts.is_empty()
+    }
+}
+
+/// Measures the chosen rows; an error names every broken floor in a line of its own.
+pub(crate) fn run(size: Size, options: &Options) -> Result<(), String> {
+    let is_meant = |row: &Row| {
+        options.parts.is_empty()
+            || options
+                .parts
+                .iter()
+                .any(|part| row.name().contains(part.as_str()))
+    };
+    let rows: Vec<Row> = table::rows()?.into_iter().filter(is_meant).collect();
+    if rows.is_empty() {
+        return Err(format!("no row has a name with {}", options.parts.join(" or ")));
+    }
+    build::server()?;
+    let loopback = |error: std::io::Error| format!("a bare loop over loopback: {error}");
+    let echo_s = bare::echo().map_err(loopback)?;
+    println!("{:28} {:.2} µs of processor time", "bare echo", echo_s * 1e6);
+    let mut sends = HashMap::new();
+    let (mut lines, mut broken) = (Vec::new(), Vec::new());
+    for row in &rows {
+        let Some(clients) = row.clients(size) else {
+            continue;
+        };
+        let sends_s = match sends.get(&clients) {
+            Some(known) => *known,
+            None => bare::sends(clients as usize).map_err(loopback)?,
+        };
+        if sends.insert(clients, sends_s).is_none() {
+            println!("{:28} {:.2} ms to {clients} clients", "bare sends", sends_s * 1e3);
+        }
+        let bare = Bare { echo_s, sends_s };
+        match measure(row, clients, row.runs_packaged(size), options.rounds) {
+            Ok(runs) => {
+                for line in judge::lines(row, size, clients, &runs, bare)? {
+                    println!("{line}");
+                    broken.extend(line.complaint());
+                    lines.push(line);
+                }
+            }
+            Err(error) => {
+                println!("{:28} FAILED: {error}", row.name());
+                broken.push(format!("{}: {error}", row.name()));
+            }
+        }
+    }
+    if options.markdown {
+        report::update(&lines)?;
+    }
+    if broken.is_empty() {
+        Ok(())
+    } else {
+        Err(broken.join("\n"))
+    }
+}
+
+/// Runs a scenario; gives the outcomes of our server and those of the packaged one.
+fn measure(row: &Row, clients: u32, with_packaged: bool, rounds: u16) -> Result<Vec<Vec<Outcome>>, String> {
+    let scenario = loadgen::scenario::by_name(&row.scenario).map_err(|failure| failure.to_string())?;
+    let (clients, rounds, patience) = (clients.to_string(), rounds.to_string(), PATIENCE_S.to_string());
+    let server = format!("--server-arguments={}", row.server);
+    let mut arguments = vec!["loadgen", "--quiet", "--clients", &clients, "--rounds", &rounds];
+    arguments.extend(["--patience", &patience, &server]);
+    if with_packaged {
+        arguments.extend(["--against", PACKAGED]);
+    }
+    arguments.extend(row.options.split_whitespace());
+    let options = loadgen::cli::Options::try_parse_from(arguments)
+        .map_err(|error| format!("perf/floors.toml: row {}: {error}", row.name()))?;
+    let results =
+        loadgen::run::measure(&options, &[scenario], |_| {}).map_err(|failure| failure.to_string())?;
+    Ok(results.scenarios.into_iter().next().unwrap_or_default())
+}
+
+/// The middle one, or the mean of the two in the middle.
+fn median(values: &[f64]) -> f64 {
+    loadgen::measure::table::median(values).unwrap_or(f64::NAN)
+}

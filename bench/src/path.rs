@@ -58,7 +58,7 @@ pub const PATHS: &[Path] = &[
     path("monitor/conditional", monitor_paths::conditional, 20),
     path("monitor/catch-up", monitor_paths::catch_up, 20),
     path("monitor/change", monitor_paths::change, 4),
-    path("dump/first", monitor_paths::dump_first, 1),
+    path("dump/first", monitor_paths::dump_first, 4),
     path("dump/shared", monitor_paths::dump_shared, 20),
     path("server/echo", server_paths::echo, 1000),
     path("server/report", server_paths::report, 200),

@@ -30,7 +30,7 @@ pub(super) struct Line {
     /// How many times better ours is.
     pub(super) times: f64,
     /// The floor: how many times better it has to be.
-    pub(super) least: Option<f64>,
+    pub(super) least: f64,
 }
 
 /// The lines of a row. `runs` holds the rounds of our server and, if it took part, those of the packaged one.
@@ -43,6 +43,7 @@ pub(super) fn lines(
 ) -> Result<Vec<Line>, String> {
     let mut lines = Vec::new();
     for floor in &row.floors {
+        let Some(least) = floor.least(size) else { continue };
         let wrong = |what: String| format!("perf/floors.toml: row {}: {what}", row.name());
         let ours = values(runs.first(), &floor.metric);
         let Some((figure, ours)) = ours else {
@@ -65,7 +66,7 @@ pub(super) fn lines(
             than,
             theirs,
             times,
-            least: floor.least(size),
+            least,
         });
     }
     Ok(lines)
@@ -115,9 +116,11 @@ fn values<'r>(rounds: Option<&'r Vec<Outcome>>, metric: &str) -> Option<(&'r Fig
 impl Line {
     /// What is to be said if the floor is broken.
     pub(super) fn complaint(&self) -> Option<String> {
-        let least = self.least.filter(|least| self.times < *least)?;
+        if self.times >= self.least {
+            return None;
+        }
         Some(format!(
-            "{} with {} clients: {}: {} {} is {:.2} × as good as {} ({} {}), the floor is {least}",
+            "{} with {} clients: {}: {} {} is {:.2} × as good as {} ({} {}), the floor is {}",
             self.row,
             self.clients,
             self.metric,
@@ -126,28 +129,30 @@ impl Line {
             self.times,
             self.than,
             number(self.theirs),
-            self.unit
+            self.unit,
+            self.least
         ))
     }
 }
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = match self.least {
-            None => String::new(),
-            Some(least) if self.times < least => format!("BELOW the floor of {least}"),
-            Some(least) => format!("floor {least}"),
+        let verdict = if self.times < self.least {
+            "BELOW the floor of"
+        } else {
+            "floor"
         };
         let with_unit = |value: f64| format!("{} {}", number(value), self.unit);
         write!(
             f,
-            "{:28} {:40} {:>14} {:>14} {:32} {:8.2} ×  {verdict}",
+            "{:28} {:40} {:>14} {:>14} {:32} {:8.2} ×  {verdict} {}",
             format!("{} ({})", self.row, self.clients),
             self.metric,
             with_unit(self.ours),
             with_unit(self.theirs),
             self.than,
             self.times,
+            self.least,
         )
     }
 }

@@ -24,8 +24,6 @@ pub(crate) use table::Size;
 
 /// The packaged server as loadgen starts it.
 const PACKAGED: &str = "ovsdb-server {db} --remote=punix:{sock} --remote=ptcp:{port}:127.0.0.1 --unixctl={sock}.ctl -vconsole:off";
-/// Rounds of a scenario on each server; the median counts.
-const ROUNDS: u16 = 3;
 /// Longest time in seconds for anything in a scenario that has not happened.
 const PATIENCE_S: u16 = 120;
 
@@ -37,9 +35,9 @@ pub(crate) struct Options {
     /// Put what was measured into perf/ratios.json and the tables of perf/README.md.
     #[arg(long)]
     markdown: bool,
-    /// Rounds of each scenario on each server.
-    #[arg(long, value_name = "N", default_value_t = ROUNDS, value_parser = clap::value_parser!(u16).range(1..))]
-    rounds: u16,
+    /// Rounds of each scenario on each server, of which the median counts; 2 for quick, 3 for full if not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: Option<u16>,
 }
 
 impl Options {
@@ -62,6 +60,10 @@ pub(crate) fn run(size: Size, options: &Options) -> Result<(), String> {
     if rows.is_empty() {
         return Err(format!("no row has a name with {}", options.parts.join(" or ")));
     }
+    let rounds = options.rounds.unwrap_or(match size {
+        Size::Quick => 2,
+        Size::Full => 3,
+    });
     build::server()?;
     let loopback = |error: std::io::Error| format!("a bare loop over loopback: {error}");
     let echo_s = bare::echo().map_err(loopback)?;
@@ -80,7 +82,7 @@ pub(crate) fn run(size: Size, options: &Options) -> Result<(), String> {
             println!("{:28} {:.2} ms to {clients} clients", "bare sends", sends_s * 1e3);
         }
         let bare = Bare { echo_s, sends_s };
-        match measure(row, clients, row.runs_packaged(size), options.rounds) {
+        match measure(row, clients, row.runs_packaged(size), rounds) {
             Ok(runs) => {
                 for line in judge::lines(row, size, clients, &runs, bare)? {
                     println!("{line}");

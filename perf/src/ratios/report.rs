@@ -53,7 +53,9 @@ pub(super) fn update(lines: &[Line]) -> Result<(), String> {
         let row = rows.iter().position(|row| row.name() == entry.line.row);
         let metric = row.and_then(|row| {
             let floors = &rows[row].floors;
-            floors.iter().position(|floor| floor.metric == entry.line.metric)
+            floors.iter().position(|floor| {
+                floor.metric == entry.line.metric && entry.line.than.starts_with(floor.than.name())
+            })
         });
         (entry.line.size.clone(), row, metric)
     };
@@ -113,7 +115,7 @@ fn markdown(entries: &[Entry], rows: &[Row], size: Size) -> String {
             number(line.theirs),
             line.unit,
             number(line.times),
-            line.least.map_or_else(String::new, |least| least.to_string()),
+            line.least,
             entry.date,
             entry.commit,
         )

@@ -129,6 +129,10 @@ pub const TLS_FILE_BYTES: u64 = 1 << 20;
 /// before each; a look costs four `stat`s.
 pub const TLS_FILES_LOOK_MS: u64 = 100;
 
+/// Bytes of read buffer for a handshake on the ring: each of a peer's messages then comes with one read or two, and
+/// each read is a step. It shrinks to [`READ_IDLE_BYTES`] afterwards.
+pub const HANDSHAKE_READ_BYTES: usize = 4 << 10;
+
 /// Steps of handshakes in one turn of a worker. The dearest step, the signature of an RSA-2048 key, takes about a
 /// millisecond, and that is how long others wait for each. What is beyond waits for the next turns, in order.
 pub const HANDSHAKE_STEPS_PER_TURN: usize = 2;
@@ -140,3 +144,6 @@ pub const HANDSHAKE_WAIT_MS: u64 = 10_000;
 /// Handshakes under way on one worker. Each takes some 10 KiB, so 80 MiB at most. With one more, the oldest of those
 /// that wait for their peers is closed: strangers that say nothing do not keep clients out.
 pub const HANDSHAKES_PENDING_MAX: usize = 8192;
+
+const _: () = assert!(TICK_MS < HANDSHAKE_WAIT_MS);
+const _: () = assert!(READ_IDLE_BYTES < HANDSHAKE_READ_BYTES && HANDSHAKE_READ_BYTES < READ_BUSY_BYTES);

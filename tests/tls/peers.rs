@@ -4,11 +4,11 @@ use std::process::{Child, Stdio};
 
 use ovsdb_harness::command::run_ok;
 use ovsdb_harness::machine::Feature;
-use ovsdb_harness::{Client, Peer, Scratch, Server, wait};
+use ovsdb_harness::{Client, Daemon, Peer, Scratch, Server, wait};
 use serde_json::{Value, json};
 
 use crate::pki::Authority;
-use crate::site::Site;
+use crate::site::{Site, wait_for_log};
 
 /// Bytes of one large text: several times what sockets and records hold.
 const LARGE_BYTES: usize = 3 << 20;
@@ -93,6 +93,44 @@ print(txn.commit_block(), [b.name for b in idl.tables["Bridge"].rows.values()])
         .args([&site.client.key, &site.client.certificate])
         .arg(site.pki.authority(Authority::Servers));
     assert_eq!(run_ok(&mut command).stdout, "success ['br0']\n");
+}
+
+/// The server is asked for by name: the host's, or the one that an option gives; and it says goodbye.
+#[test]
+fn servers_are_asked_for_by_name() {
+    let scratch = Scratch::new();
+    let site = Site::new(&scratch);
+    let (server, target) = site.listen(site.options().argument("-vstream_ssl:dbg"));
+    let by_name = target.replace("127.0.0.1", "localhost");
+    let list = |target: &str, more: &[&str]| {
+        let mut command = site.command(Peer::Ours.client());
+        run_ok(command.args(more).args(["list-dbs", target]));
+    };
+    list(&target, &[]);
+    assert!(
+        !server.log().contains("indicated server name"),
+        "{}",
+        server.log()
+    );
+    list(&by_name, &[]);
+    wait_for_log(&server, "connection indicated server name localhost");
+    list(&target, &["--ssl-server-name=db.example"]);
+    wait_for_log(&server, "connection indicated server name db.example");
+
+    let mut command = scratch.command(Peer::Packaged.client());
+    let log = scratch.join("waiting.log");
+    command
+        .args(site.client_options())
+        .args(["-vconsole:info", "wait", &target, "Nowhere", "added"]);
+    let waiting = Daemon::start("waiting", command, &log);
+    wait::until("a client that waits", || {
+        waiting.log().contains("connected").then_some(())
+    });
+    server.stop();
+    wait::until("the end of the connection", || {
+        waiting.log().contains("connection closed by peer").then_some(())
+    });
+    assert!(!waiting.log().contains("SSL_read"), "{}", waiting.log());
 }
 
 /// What does not fit into a socket at once is carried whole in both directions, and a client that does not read holds

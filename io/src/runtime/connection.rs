@@ -118,6 +118,10 @@ impl Connections {
         Some(self.slab.remove(conn.slot as usize))
     }
 
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Connection> {
+        self.slab.iter_mut().map(|(_, connection)| connection)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.slab.len()
     }

@@ -105,3 +105,84 @@ fn is_pending(connections: &Connections, conn: ConnId) -> bool {
         .get(conn)
         .is_some_and(|connection| matches!(connection.phase, Phase::Handshake(_)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::connection::Entering;
+    use super::super::driver::Driver;
+    use super::super::handler::{ConnMeta, Transport};
+    use super::super::stream::Stream;
+    use super::*;
+    use std::cell::RefCell;
+    use std::future::Future;
+    use std::os::unix::net::UnixStream;
+    use tokio::task::{LocalSet, spawn_local, yield_now};
+
+    fn run(future: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(LocalSet::new().run_until(future));
+    }
+
+    #[test]
+    fn steps_are_taken_in_order_and_few_in_a_turn() {
+        run(async {
+            let handshakes = Handshakes::new();
+            let taken: Rc<RefCell<Vec<usize>>> = Rc::default();
+            for at in 0..3 * HANDSHAKE_STEPS_PER_TURN {
+                let (steps, taken) = (handshakes.steps(), Rc::clone(&taken));
+                spawn_local(async move {
+                    steps.take().await;
+                    taken.borrow_mut().push(at);
+                });
+            }
+            for turn in 1..=3 {
+                yield_now().await;
+                let expected: Vec<usize> = (0..turn * HANDSHAKE_STEPS_PER_TURN).collect();
+                assert_eq!(*taken.borrow(), expected);
+                assert_eq!(handshakes.renew(), turn < 3, "somebody waits for the next turn");
+            }
+        });
+    }
+
+    #[test]
+    fn only_time_that_the_peer_takes_counts() {
+        run(async {
+            let mut connections = Connections::default();
+            let mut peers = Vec::new();
+            let mut begin = |connections: &mut Connections| {
+                let (ours, peer) = UnixStream::pair().unwrap();
+                peers.push(peer);
+                let stream = Stream::new(Driver::Epoll, ours.into(), Transport::Unix).unwrap();
+                let meta = ConnMeta {
+                    name: "test".to_owned(),
+                    transport: Transport::Unix,
+                    peer: None,
+                    remote: 0,
+                    peer_name: None,
+                };
+                let entering = Entering {
+                    meta,
+                    waited_ms: 0,
+                    waits_for_us: false,
+                };
+                connections.insert(Rc::new(stream), None, Phase::Handshake(Box::new(entering)))
+            };
+            let (silent, queued, done) = (
+                begin(&mut connections),
+                begin(&mut connections),
+                begin(&mut connections),
+            );
+            let mut handshakes = Handshakes::new();
+            for conn in [silent, queued, done] {
+                assert_eq!(handshakes.begin(conn, &connections), None);
+            }
+            if let Phase::Handshake(entering) = &mut connections.get_mut(queued).unwrap().phase {
+                entering.waits_for_us = true;
+            }
+            connections.get_mut(done).unwrap().phase = Phase::Open;
+            assert_eq!(handshakes.pass(HANDSHAKE_WAIT_MS - 1, &mut connections), []);
+            assert_eq!(handshakes.pass(1, &mut connections), [silent]);
+            assert_eq!(handshakes.pending, [queued]);
+        });
+    }
+}

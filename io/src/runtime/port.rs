@@ -178,6 +178,11 @@ impl Port {
         }
     }
 
+    /// Tells all peers that the worker ends.
+    pub(super) fn say_goodbyes(&mut self) {
+        self.connections.iter_mut().for_each(say_goodbye);
+    }
+
     /// Takes `conn` out, and ends what may still wait on its socket.
     pub(super) fn remove(&mut self, conn: ConnId) {
         if let Some(connection) = self.connections.remove(conn) {
@@ -276,11 +281,12 @@ pub(super) fn take_sealed(output: &mut Output, pump: &mut Pump) -> io::Result<By
     Ok(Bytes::from(sealed))
 }
 
-/// Tells the peer that the connection ends, as far as its socket takes that.
+/// Tells the peer of a connection with TLS that it ends, as far as its socket takes that.
 fn say_goodbye(connection: &mut Connection) {
     let Some(pump) = &mut connection.tls else { return };
     // What failed has said why.
-    if let (Phase::Ending(_), false) = (&connection.phase, connection.writer_waits || pump.wants_write()) {
+    let is_known = matches!(connection.phase, Phase::Open | Phase::Ending(_));
+    if is_known && !connection.writer_waits && !pump.wants_write() {
         pump.say_goodbye();
         if let Err(error) = pump.write_to(&mut SocketSink(&connection.stream)) {
             log::debug!(target: "stream_ssl", "cannot say goodbye ({error})");

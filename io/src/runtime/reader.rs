@@ -6,7 +6,9 @@ use super::port::Port;
 use super::stream::Stream;
 use super::worker::{Worker, WorkerCell};
 use crate::errors::strerror;
-use crate::limits::{READ_BUSY_BYTES, READ_IDLE_BYTES, READ_KEEP_BYTES, READS_PER_POLL};
+use crate::limits::{
+    HANDSHAKE_READ_BYTES, READ_BUSY_BYTES, READ_IDLE_BYTES, READ_KEEP_BYTES, READS_PER_POLL,
+};
 use rustix::buffer::spare_capacity;
 use rustix::net::{RecvFlags, recv};
 use std::future::poll_fn;
@@ -118,6 +120,9 @@ fn decrypt<H: Handler>(worker: &mut Worker<H>, conn: ConnId, raw: &mut Vec<u8>) 
         (Ok(()), Phase::Handshake(entering)) if !pump.is_handshaking() => {
             let mut meta = entering.meta.clone();
             meta.peer_name = pump.peer_name();
+            if let Some(name) = pump.server_name() {
+                log::debug!(target: "stream_ssl", "{}: connection indicated server name {name}", pump.name());
+            }
             connection.phase = Phase::Open;
             handler.opened(port, conn, meta);
         }
@@ -341,7 +346,13 @@ async fn read_posted<H: Handler>(cell: WorkerCell<H>, conn: ConnId, stream: Rc<S
     let Stream::Ring(socket) = &*stream else {
         unreachable!("spawn looked")
     };
-    let mut buffer = Vec::with_capacity(READ_IDLE_BYTES);
+    let is_secured = |connection: &Connection| connection.tls.is_some();
+    let is_secured = cell.borrow().port.connections.get(conn).is_some_and(is_secured);
+    let mut buffer = Vec::with_capacity(if is_secured {
+        HANDSHAKE_READ_BYTES
+    } else {
+        READ_IDLE_BYTES
+    });
     let reason = loop {
         match allowed(&cell, conn, !buffer.is_empty()).await {
             Next::End => return,

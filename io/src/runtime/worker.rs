@@ -75,6 +75,7 @@ fn finish_turn<H: Handler>(cell: &WorkerCell<H>) {
             port.flush(conn);
         }
     }
+    port.say_goodbyes();
 }
 
 fn adopt<H: Handler>(driver: Driver, cell: &WorkerCell<H>, adopted: Adopted) {

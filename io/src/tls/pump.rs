@@ -86,6 +86,14 @@ impl Pump {
         name.filter(|name| !name.is_empty())
     }
 
+    /// The name that a client has asked for.
+    pub(crate) fn server_name(&self) -> Option<&str> {
+        match &self.session {
+            Connection::Server(session) => session.server_name(),
+            Connection::Client(_) => None,
+        }
+    }
+
     /// Decrypts all of `raw`, and empties it. After an error the connection is to be closed; what explains it to the
     /// peer waits to be written.
     pub fn receive(&mut self, raw: &mut Vec<u8>) -> Result<(), Error> {

@@ -2,8 +2,9 @@
 
 mod handshakes;
 mod peers;
-mod pki;
 mod rights;
 mod site;
 mod sources;
 mod strangers;
+
+use ovsdb_harness::pki;

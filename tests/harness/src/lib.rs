@@ -24,6 +24,7 @@ pub mod disk;
 pub mod machine;
 pub mod network;
 pub mod peer;
+pub mod pki;
 pub mod random;
 pub mod schema;
 pub mod scratch;

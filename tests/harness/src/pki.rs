@@ -4,28 +4,33 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ovsdb_harness::Scratch;
-use ovsdb_harness::command::run_ok;
+use crate::Scratch;
+use crate::command::run_ok;
 
 /// What a revocation list must say of its authority.
 const CRL_SECTION: &str = "\n[ crl_ext ]\nauthorityKeyIdentifier=keyid:always\n";
 
 /// The two authorities of `ovs-pki`: servers' certificates are signed by one, clients' by the other.
+#[derive(Debug)]
 pub struct Pki<'s> {
     scratch: &'s Scratch,
 }
 
 /// Which authority has signed something.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum Authority {
+    /// Of servers' certificates.
     Servers,
+    /// Of clients' certificates.
     Clients,
 }
 
 /// A private key and its certificate.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Identity {
+    /// File of the private key.
     pub key: PathBuf,
+    /// File of the certificate.
     pub certificate: PathBuf,
 }
 
@@ -39,6 +44,7 @@ impl Authority {
 }
 
 impl<'s> Pki<'s> {
+    /// New authorities in the scratch directory.
     pub fn new(scratch: &'s Scratch) -> Pki<'s> {
         let pki = Pki { scratch };
         pki.ovs_pki(&["init"]);

@@ -11,9 +11,13 @@
 //! group is visible to nobody before its publication, and every answer carries the commit it rests on.
 
 mod conversion;
+#[cfg(test)]
+mod conversion_tests;
 mod group;
 #[cfg(test)]
 mod redo_tests;
+#[cfg(test)]
+mod testing;
 
 pub use conversion::{Conversion, ConversionStep};
 pub use group::{Answer, Group};

@@ -38,7 +38,7 @@ impl Bench {
         )
     }
 
-    fn to_build(&mut self) -> Option<(Conversion, View)> {
+    fn take_build(&mut self) -> Option<(Conversion, View)> {
         match self.sequencer.take_conversion_step()? {
             ConversionStep::Build { conversion, view } => Some((conversion, view)),
             ConversionStep::Hold { .. } => panic!("the workers have been asked already"),
@@ -65,17 +65,17 @@ fn what_was_submitted_is_on_disk_before_anything_is_built() {
     bench.ask();
     assert!(bench.is_asked_to_hold());
     bench.submit(&insert(2));
-    assert!(bench.to_build().is_none(), "workers may still have something");
+    assert!(bench.take_build().is_none(), "workers may still have something");
     bench.handle(Event::Held);
     assert!(!bench.sequencer.takes_work());
-    assert!(bench.to_build().is_none(), "two groups are not on disk");
+    assert!(bench.take_build().is_none(), "two groups are not on disk");
     let bytes = first.bytes;
     bench.handle(Event::Settled { groups: 1, bytes });
-    assert!(bench.to_build().is_none());
+    assert!(bench.take_build().is_none());
     bench.settle();
-    let (conversion, view) = bench.to_build().expect("the barrier is complete");
+    let (conversion, view) = bench.take_build().expect("the barrier is complete");
     assert_eq!(view.rows_count(), 2);
-    assert!(bench.to_build().is_none(), "once");
+    assert!(bench.take_build().is_none(), "once");
     let store = build(&conversion, &view);
     bench.handle(Event::Converted(Box::new(store)));
     assert!(bench.sequencer.takes_work());
@@ -99,9 +99,9 @@ fn a_group_that_is_rejected_meanwhile_is_done_again_before() {
         failed: vec![group],
         failure,
     });
-    assert!(bench.to_build().is_none(), "the refusal has not left");
+    assert!(bench.take_build().is_none(), "the refusal has not left");
     bench.settle();
-    let (_, view) = bench.to_build().expect("the barrier is complete");
+    let (_, view) = bench.take_build().expect("the barrier is complete");
     assert_eq!(view.rows_count(), 0);
 }
 
@@ -115,7 +115,7 @@ fn who_waits_goes_on_waiting_when_it_fails() {
     bench.ask();
     assert!(bench.is_asked_to_hold());
     bench.handle(Event::Held);
-    assert!(bench.to_build().is_some());
+    assert!(bench.take_build().is_some());
     bench.sequencer.expire(LATER, &mut Uuid::nil);
     assert_eq!(bench.sequencer.next_deadline_ms(), None, "its time stands still");
     assert_eq!(bench.sequencer.parked_count(), 1);
@@ -137,7 +137,7 @@ fn after_it_nobody_waits_and_nothing_of_the_old_schema_runs() {
     bench.ask();
     assert!(bench.is_asked_to_hold());
     bench.handle(Event::Held);
-    let (conversion, view) = bench.to_build().expect("the barrier is complete");
+    let (conversion, view) = bench.take_build().expect("the barrier is complete");
     let store = build(&conversion, &view);
     bench.handle(Event::Converted(Box::new(store)));
     assert_eq!(bench.sequencer.parked_count(), 0);

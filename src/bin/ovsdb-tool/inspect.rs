@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::{EXIT_NO, PROGRAM, print_line, shown};
+use crate::{EXIT_NO, print_line, shown};
 
 /// `yes` if a conversion would change the schema, else `no`.
 pub fn needs_conversion(db: &Path, schema: &Path) -> Result<()> {
@@ -63,7 +63,8 @@ pub fn is_kind(db: &Path, magic: Magic) -> Result<bool> {
 pub fn db_cid(db: &Path) -> Result<ExitCode> {
     with_header(db, |header| {
         if header.get("cluster_id").is_none() {
-            ovsdb::cli::program::tell(PROGRAM, &format!("{}: cluster ID not yet known", shown(db)));
+            // Without the program's name, as upstream has it.
+            eprintln!("{}: cluster ID not yet known", shown(db));
             return Ok(ExitCode::from(EXIT_NO));
         }
         print_line(text(header, "cluster_id", db)?)?;

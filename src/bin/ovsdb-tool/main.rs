@@ -1,5 +1,6 @@
 //! `ovsdb-tool`: looks at and changes database files that no server holds (upstream `ovsdb-tool`(1)).
 
+mod cluster;
 mod inspect;
 mod options;
 mod rewrite;
@@ -57,20 +58,14 @@ fn run(options: Options) -> Result<ExitCode> {
         Command::Help { .. } => program::print(argv::help_text(&Options::command()).as_bytes()),
         Command::ListCommands { .. } => program::print(argv::commands_text(&Options::command()).as_bytes()),
         Command::CreateCluster { db, contents, local } => {
-            let (db, contents) = (db.display(), contents.display());
-            unsupported(&format!("creating clustered {db} at {local} from {contents}"))
+            cluster::create(db, contents, local, options.election_timer)
         }
         Command::JoinCluster {
             db,
             name,
             local,
             remotes,
-        } => {
-            let (db, remotes) = (db.display(), remotes.join(", "));
-            unsupported(&format!(
-                "joining {db} at {local} to the cluster of {name} at {remotes}"
-            ))
-        }
+        } => cluster::join(db, name, local, remotes, options.cid),
         Command::CheckCluster { dbs } => unsupported(&format!("checking {} clustered databases", dbs.len())),
         Command::ClusterToStandalone { db, clusterdb } => {
             let (db, clusterdb) = (db.display(), clusterdb.display());

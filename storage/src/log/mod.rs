@@ -28,7 +28,7 @@ mod tail;
 mod tests;
 mod writer;
 
-pub use create::create;
+pub use create::{create, create_clustered};
 pub use reader::{Access, Reader, identify};
 pub use tail::Tail;
 pub use writer::{Growth, Mark, Writer};

@@ -15,6 +15,7 @@ mod fork;
 mod monitor;
 mod pidfile;
 mod run;
+pub mod service_manager;
 mod signals;
 mod title;
 mod user;

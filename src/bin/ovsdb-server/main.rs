@@ -7,6 +7,7 @@ use mimalloc::MiMalloc;
 use options::Options;
 use ovsdb::cli::{Fatal, Result, program};
 use ovsdb_engine::hash;
+use ovsdb_io::daemon::service_manager;
 use ovsdb_io::server::{self, Config, Ended};
 use ovsdb_io::settings::{Kept, Settings, Source};
 use ovsdb_io::{daemon, dirs, pages, runtime, vlog};
@@ -41,9 +42,12 @@ fn run(mut options: Options) -> Result<ExitCode> {
             // Nobody may be listening; the server does not depend on it.
             program::print(text.as_bytes()).unwrap_or_else(|fatal| log::debug!("{fatal}"));
         }
-        daemon.complete()
+        let running = daemon.complete();
+        service_manager::tell(service_manager::Condition::Ready);
+        running
     };
     let ended = server::run(config, ready);
+    service_manager::tell(service_manager::Condition::Stopping);
     daemon::cleanup::run();
     match ended.map_err(Fatal::new)? {
         Ended::Exit => Ok(ExitCode::SUCCESS),

@@ -68,6 +68,12 @@ const _: () = assert!(TICK_MS * 5 <= 1000);
 /// retransmitted SYNs. The kernel lowers this to `net.core.somaxconn`.
 pub const LISTEN_BACKLOG: i32 = 4096;
 
+/// Wait before a port that could not be listened on is tried again; doubled after each failure, since each is logged.
+pub const LISTEN_RETRY_MIN: Duration = Duration::from_secs(2);
+
+/// Longest such wait: what a server that waits for its port is late by.
+pub const LISTEN_RETRY_MAX: Duration = Duration::from_secs(30);
+
 /// Connections accepted from one listener before others get a turn.
 pub const ACCEPT_BATCH: usize = 64;
 

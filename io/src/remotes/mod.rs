@@ -12,6 +12,7 @@ pub(crate) use configured::{Options, Wanted};
 pub(crate) use table::{RemoteEntry, RemoteTable};
 
 use crate::errors::strerror;
+use crate::limits::{LISTEN_RETRY_MAX, LISTEN_RETRY_MIN};
 use crate::net::{Active, Dial, Listener, Passive, Remote, Serving};
 use crate::runtime::Workers;
 use crate::tls;
@@ -19,6 +20,7 @@ use ovsdb_engine::sequencer::Rights;
 use ovsdb_engine::session::{Shared, Which};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Default mark of connections for the network (upstream's `DSCP_DEFAULT`).
 const DSCP_DEFAULT: u8 = 48;
@@ -50,11 +52,36 @@ struct Open {
 enum Carrier {
     Listening(Serving),
     Dialling(Dial),
-    /// It could not be opened, which has been logged; tried again from time to time, as its port may come free or
-    /// its address be given to this machine.
-    Failed,
+    /// It could not be opened, which has been logged; tried again at times that become rarer, as its port may come
+    /// free or its address be given to this machine.
+    Failed(Retry),
     /// It can never be opened as it is, which has been logged.
     Hopeless,
+}
+
+/// When to try again what has failed.
+#[derive(Clone, Copy)]
+struct Retry {
+    attempts: u32,
+    due: Instant,
+}
+
+impl Retry {
+    fn first() -> Retry {
+        Retry {
+            attempts: 1,
+            due: Instant::now() + LISTEN_RETRY_MIN,
+        }
+    }
+
+    /// After another failure.
+    fn next(self) -> Retry {
+        let wait = LISTEN_RETRY_MIN * 2u32.saturating_pow(self.attempts);
+        Retry {
+            attempts: self.attempts.saturating_add(1),
+            due: Instant::now() + wait.min(LISTEN_RETRY_MAX),
+        }
+    }
 }
 
 impl Remotes {
@@ -158,20 +185,29 @@ impl Remotes {
         self.tls.configure(settings);
     }
 
-    /// Tries again to open what could not be opened, and looks whether certificates have changed.
+    /// Tries again to open what could not be opened and is due, and looks whether certificates have changed.
     pub(crate) fn retry(&mut self) {
         self.tls.look();
-        let has_failed = |open: &Open| matches!(open.carrier, Carrier::Failed);
-        let failed: Vec<String> = self
+        let now = Instant::now();
+        let due: Vec<(String, Retry)> = self
             .open
             .iter()
-            .filter(|(_, open)| has_failed(open))
-            .map(|(target, _)| target.clone())
+            .filter_map(|(target, open)| match open.carrier {
+                Carrier::Failed(retry) if retry.due <= now => Some((target.clone(), retry)),
+                _ => None,
+            })
             .collect();
-        for target in failed {
-            if let Some(open) = self.open.remove(&target) {
-                self.table.remove(open.number);
-                self.open(target, open.options);
+        for (target, retry) in due {
+            let Some(open) = self.open.remove(&target) else {
+                continue;
+            };
+            self.table.remove(open.number);
+            self.open(target.clone(), open.options);
+            match self.open.get_mut(&target).map(|open| &mut open.carrier) {
+                Some(Carrier::Failed(next)) => *next = retry.next(),
+                _ => {
+                    log::info!(target: "ovsdb_jsonrpc_server", "{target}: listening after {} attempts", retry.attempts + 1)
+                }
             }
         }
     }
@@ -270,7 +306,7 @@ impl Remotes {
             Ok(serving) => Carrier::Listening(serving),
             Err(error) => {
                 log::error!(target: "ovsdb_jsonrpc_server", "{target}: listen failed: {}", strerror(&error));
-                Carrier::Failed
+                Carrier::Failed(Retry::first())
             }
         }
     }

@@ -13,6 +13,7 @@ mod remotes;
 pub mod runtime;
 pub mod server;
 pub mod settings;
+mod tally;
 pub mod tls;
 pub mod unixctl;
 pub mod vlog;

@@ -5,6 +5,7 @@ use crate::net::reconnect::End;
 use crate::net::{Inactivity, Verdict};
 use crate::remotes::{RemoteEntry, RemoteTable};
 use crate::runtime::{Closed, ConnId, ConnMeta, Handler, Outgoing};
+use crate::tally::{Event, Holdings, Tallies};
 use crate::tls::Content;
 use bumpalo::Bump;
 use bytes::Bytes;
@@ -32,6 +33,10 @@ pub(crate) struct Worker {
     parser: Parser,
     arena: Bump,
     scratch: Vec<u8>,
+    index: usize,
+    tallies: Arc<Tallies>,
+    /// Messages since they were last added to the tallies.
+    messages_uncounted: u64,
 }
 
 struct Connection {
@@ -78,7 +83,12 @@ impl Refusal {
 }
 
 impl Worker {
-    pub(crate) fn new(worker: WorkerId, shared: Arc<Shared>, remotes: Arc<RemoteTable>) -> Worker {
+    pub(crate) fn new(
+        worker: WorkerId,
+        shared: Arc<Shared>,
+        remotes: Arc<RemoteTable>,
+        tallies: Arc<Tallies>,
+    ) -> Worker {
         Worker {
             sessions: Sessions::new(worker, shared),
             ids: SessionIds::new(worker),
@@ -88,7 +98,22 @@ impl Worker {
             parser: Parser::new(),
             arena: Bump::new(),
             scratch: Vec::new(),
+            index: usize::from(worker.0),
+            tallies,
+            messages_uncounted: 0,
         }
+    }
+
+    /// Brings the tallies up to date.
+    fn tally(&mut self, io: &dyn Outgoing) {
+        let messages = std::mem::take(&mut self.messages_uncounted);
+        self.tallies.count(Event::MessageReceived, messages);
+        let (_, monitors, requests) = self.sessions.counts();
+        self.tallies.worker(self.index).set(Holdings {
+            monitors,
+            requests,
+            backlog_bytes: self.connections.keys().map(|conn| io.backlog(*conn)).sum(),
+        });
     }
 
     /// Hands over the message at the front of `buffer`; false when there is no whole one, or it has to wait.
@@ -114,6 +139,7 @@ impl Worker {
         };
         match outcome {
             Ok(Handed::Taken(bytes)) => {
+                self.messages_uncounted += 1;
                 *used += bytes;
                 return true;
             }
@@ -235,8 +261,12 @@ impl Worker {
             .set_interval(connection.remote.probe_interval_ms(connection.meta.transport));
         match connection.inactivity.look(now_ms) {
             Verdict::Fine => {}
-            Verdict::Probe => io.send_copy(conn, PROBE),
+            Verdict::Probe => {
+                self.tallies.count(Event::ProbeSent, 1);
+                io.send_copy(conn, PROBE);
+            }
             Verdict::Dead(idle_ms) => {
+                self.tallies.count(Event::ProbeUnanswered, 1);
                 log::error!(
                     target: "reconnect",
                     "{}: no response to inactivity probe after {} seconds, disconnecting",
@@ -277,6 +307,7 @@ impl Handler for Worker {
         self.with_sessions(io, |sessions, machine| sessions.open(session, traits, machine));
         self.conns.insert(session, conn);
         remote.opened();
+        self.tallies.count(Event::SessionOpened, 1);
         let connection = Connection {
             session,
             inactivity: Inactivity::new(remote.probe_interval_ms(meta.transport), io.now_ms()),
@@ -319,6 +350,7 @@ impl Handler for Worker {
         self.conns.remove(&connection.session);
         self.sessions.closed(connection.session);
         connection.remote.closed();
+        self.tallies.count(Event::SessionClosed, 1);
         let idle_ms = io
             .now_ms()
             .saturating_sub(connection.inactivity.last_activity_ms());
@@ -359,6 +391,7 @@ impl Handler for Worker {
         for conn in conns {
             self.look_after(io, conn, now_ms);
         }
+        self.tally(io);
     }
 
     fn turn_end(&mut self, io: &mut dyn Outgoing) {

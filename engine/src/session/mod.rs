@@ -209,11 +209,12 @@ impl Sessions {
         }
     }
 
-    /// Number of sessions and of their monitors.
-    pub fn counts(&self) -> (usize, usize) {
+    /// Number of sessions, of their monitors, and of their transactions without an answer.
+    pub fn counts(&self) -> (usize, usize, usize) {
         (
             self.sessions.len(),
             self.sessions.values().map(|session| session.monitors.len()).sum(),
+            self.sessions.values().map(|session| session.requests.len()).sum(),
         )
     }
 

@@ -1,7 +1,8 @@
 //! The commands of the control socket that are about the server (`ovsdb-server`(1), "Runtime Management
 //! Commands"). Texts are upstream's.
 
-use super::{Server, configuration, listing};
+use super::coverage::Coverage;
+use super::{Server, configuration, listing, replication};
 use crate::settings::Model;
 use crate::unixctl::{Answer, Commands};
 use ovsdb_engine::session::Which;
@@ -38,7 +39,58 @@ pub(super) fn register(commands: &mut Commands, server: &Shared) {
         0..=0,
         stay_active,
     );
-    add("ovsdb-server/get-active-ovsdb-server", "", 0..=0, stay_active);
+    add(
+        "ovsdb-server/get-active-ovsdb-server",
+        "",
+        0..=0,
+        get_active_server,
+    );
+    add(
+        "ovsdb-server/set-active-ovsdb-server",
+        "",
+        1..=1,
+        set_active_server,
+    );
+    add(
+        "ovsdb-server/connect-active-ovsdb-server",
+        "",
+        0..=0,
+        connect_active_server,
+    );
+    add(
+        "ovsdb-server/set-active-ovsdb-server-probe-interval",
+        "",
+        1..=1,
+        set_interval,
+    );
+    add(
+        "ovsdb-server/set-relay-source-probe-interval",
+        "",
+        1..=1,
+        set_interval,
+    );
+    add(
+        "ovsdb-server/get-sync-exclude-tables",
+        "",
+        0..=0,
+        get_excluded_tables,
+    );
+    add(
+        "ovsdb-server/set-sync-exclude-tables",
+        "",
+        0..=1,
+        set_excluded_tables,
+    );
+    add(
+        "ovsdb-server/memory-trim-on-compaction",
+        "on|off",
+        1..=1,
+        memory_trim,
+    );
+    add("ovsdb-server/perf-counters-show", "", 0..=0, perf_counters_show);
+    add("ovsdb-server/perf-counters-clear", "", 0..=0, perf_counters_clear);
+    add("coverage/show", "", 0..=0, coverage_show);
+    add("coverage/read-counter", "COUNTER", 1..=1, coverage_read);
 }
 
 fn exit(server: &Shared, _args: &[String], answer: Answer) {
@@ -47,7 +99,38 @@ fn exit(server: &Shared, _args: &[String], answer: Answer) {
 }
 
 fn memory_show(server: &Shared, _args: &[String], answer: Answer) {
-    answer.text(super::memory::show(&server.borrow()));
+    super::memory::show(&server.borrow(), answer);
+}
+
+fn coverage_show(server: &Shared, _args: &[String], answer: Answer) {
+    let server = server.borrow();
+    answer.text(server.coverage.show(&server.tallies.totals()));
+}
+
+fn coverage_read(server: &Shared, args: &[String], answer: Answer) {
+    match Coverage::read(&server.borrow().tallies.totals(), &args[0]) {
+        Some(total) => answer.text(format!("{total}\n")),
+        None => answer.error("No such counter"),
+    }
+}
+
+/// There are no counters of the processor here, which upstream has for functions of its own.
+fn perf_counters_show(_server: &Shared, _args: &[String], answer: Answer) {
+    answer.text("performance counter is not supported on this platform\n");
+}
+
+fn perf_counters_clear(_server: &Shared, _args: &[String], answer: Answer) {
+    answer.done();
+}
+
+/// Memory goes back to the system by itself, so there is nothing to switch.
+fn memory_trim(_server: &Shared, args: &[String], answer: Answer) {
+    match args[0].as_str() {
+        "on" => log::info!(target: "ovsdb_server", "memory trimming after compaction enabled."),
+        "off" => log::info!(target: "ovsdb_server", "memory trimming after compaction disabled."),
+        _ => return answer.error("invalid argument"),
+    }
+    answer.done();
 }
 
 fn add_db(server: &Shared, args: &[String], answer: Answer) {
@@ -165,14 +248,58 @@ fn storage_status(server: &Shared, args: &[String], answer: Answer) {
     }
 }
 
-/// What `ovn-ctl` and cluster managers ask to tell an active server from a backup, which there is not yet.
-fn sync_status(_server: &Shared, _args: &[String], answer: Answer) {
-    answer.text("state: active\n");
+/// What `ovn-ctl` and cluster managers ask to tell an active server from a backup.
+fn sync_status(server: &Shared, _args: &[String], answer: Answer) {
+    answer.text(replication::status(&server.borrow()));
 }
 
 /// `ovn-ctl promote_ovnnb` makes a server active by this; it is, and follows no other.
-fn stay_active(_server: &Shared, _args: &[String], answer: Answer) {
-    answer.done();
+fn stay_active(server: &Shared, _args: &[String], answer: Answer) {
+    settle(answer, server.borrow().check_no_file());
+}
+
+fn get_active_server(server: &Shared, _args: &[String], answer: Answer) {
+    answer.text(server.borrow().replication.active_server());
+}
+
+fn set_active_server(server: &Shared, args: &[String], answer: Answer) {
+    let mut server = server.borrow_mut();
+    let allowed = server.check_no_file();
+    if allowed.is_ok() {
+        server.replication.set_active_server(&args[0]);
+    }
+    settle(answer, allowed);
+}
+
+fn connect_active_server(server: &Shared, _args: &[String], answer: Answer) {
+    let server = server.borrow();
+    match server.check_no_file().map(|()| server.replication.connect()) {
+        Ok(Ok(text)) => answer.text(text),
+        Ok(Err(error)) => answer.error(error),
+        Err(error) => answer.error(error),
+    }
+}
+
+fn set_interval(server: &Shared, args: &[String], answer: Answer) {
+    let allowed = server.borrow().check_no_file();
+    settle(
+        answer,
+        allowed.and_then(|()| replication::check_interval(&args[0])),
+    );
+}
+
+fn get_excluded_tables(server: &Shared, _args: &[String], answer: Answer) {
+    answer.text(server.borrow().replication.excluded_tables());
+}
+
+fn set_excluded_tables(server: &Shared, args: &[String], answer: Answer) {
+    let mut server = server.borrow_mut();
+    let allowed = server.check_no_file();
+    if allowed.is_ok() {
+        let tables = args.first().map_or("", String::as_str);
+        server.replication.set_excluded_tables(tables);
+    }
+    settle(answer, allowed);
 }
 
 fn settle(answer: Answer, result: Result<(), String>) {

@@ -8,8 +8,10 @@
 mod commands;
 mod compaction;
 mod configuration;
+mod coverage;
 mod listing;
 mod memory;
+mod replication;
 
 use crate::daemon::{Running, Signals, run_command};
 use crate::db::{self, Durability, HostSettings, Hosted, Opened, Placement};
@@ -19,12 +21,14 @@ use crate::net;
 use crate::remotes::{RemoteTable, Remotes};
 use crate::runtime::{self, IoChoice, Workers};
 use crate::settings::{Model, Source};
+use crate::tally::Tallies;
 use crate::tls;
 use crate::unixctl::{self, Commands};
 use crate::worker::Worker;
 use bumpalo::Bump;
 use compaction::Compactions;
 use configuration::ServedFile;
+use coverage::Coverage;
 use nix::sys::signal::Signal;
 use ovsdb_engine::database::Database;
 use ovsdb_engine::ids::WorkerId;
@@ -36,6 +40,7 @@ use ovsdb_engine::session::{Catalog, Shared};
 use ovsdb_engine::store::Store;
 use ovsdb_engine::txn::Program;
 use ovsdb_wire::strict;
+use replication::Replication;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -85,6 +90,9 @@ struct Server {
     directory: PathBuf,
     /// What is served from files, by their names as an operator gave them.
     files: BTreeMap<String, ServedFile>,
+    replication: Replication,
+    tallies: Arc<Tallies>,
+    coverage: Coverage,
     remotes: Remotes,
     /// By name; `_Server` is among them.
     databases: BTreeMap<String, Hosted>,
@@ -117,6 +125,7 @@ pub fn run(config: Config, ready: impl FnOnce() -> Running) -> Result<Ended, Str
         move || watch.notify_one()
     }));
     let table: Arc<RemoteTable> = Arc::default();
+    let tallies = Arc::new(Tallies::new(config.threads));
     let runtime_config = runtime::Config {
         threads: config.threads,
         driver,
@@ -124,7 +133,7 @@ pub fn run(config: Config, ready: impl FnOnce() -> Running) -> Result<Ended, Str
     let make_worker = |handle: &runtime::WorkerHandle, all: &Workers| {
         workers.get_or_init(|| all.clone());
         let id = WorkerId(handle.index() as u16);
-        Worker::new(id, Arc::clone(&shared), Arc::clone(&table))
+        Worker::new(id, Arc::clone(&shared), Arc::clone(&table), Arc::clone(&tallies))
     };
     let control = |workers: Workers| {
         let remotes = Remotes::new(
@@ -133,7 +142,14 @@ pub fn run(config: Config, ready: impl FnOnce() -> Running) -> Result<Ended, Str
             Arc::clone(&table),
             config.tls.clone(),
         );
-        control(config, Arc::clone(&shared), remotes, watch, ready)
+        control(
+            config,
+            Arc::clone(&shared),
+            Arc::clone(&tallies),
+            remotes,
+            watch,
+            ready,
+        )
     };
     runtime::run(&runtime_config, make_worker, control)
         .map_err(|error| format!("failed to start ({error})"))?
@@ -158,6 +174,7 @@ fn inboxes(
 async fn control(
     config: Config,
     shared: Arc<Shared>,
+    tallies: Arc<Tallies>,
     remotes: Remotes,
     watch: Arc<Notify>,
     ready: impl FnOnce() -> Running,
@@ -182,6 +199,9 @@ async fn control(
         source: config.source,
         directory: config.directory,
         files: BTreeMap::new(),
+        replication: Replication::default(),
+        tallies,
+        coverage: Coverage::default(),
         remotes,
         databases: BTreeMap::new(),
         compactions: Compactions::default(),
@@ -261,6 +281,7 @@ async fn serve(
         }
     });
     let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
+    let mut sampling = tokio::time::interval(coverage::SAMPLE_INTERVAL);
     // However fast commits come, remotes are looked at ten times a second at most.
     let mut has_changed = false;
     let mut next_look = Instant::now();
@@ -278,6 +299,7 @@ async fn serve(
                 server.borrow_mut().remotes.reconcile();
             }
             _ = housekeeping.tick() => server.borrow_mut().keep_house(),
+            _ = sampling.tick() => server.borrow_mut().sample(),
         }
     }
 }
@@ -380,6 +402,10 @@ impl Server {
         self.compactions.start_due(&self.databases);
         self.remotes.retry();
         self.report_status();
+    }
+
+    fn sample(&mut self) {
+        self.coverage.sample(self.tallies.totals());
     }
 
     /// Tells databases that hold remotes what has become of these.

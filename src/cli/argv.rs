@@ -10,7 +10,7 @@ use clap::{Arg, ArgAction, Command, Parser};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::Fatal;
+use super::{Fatal, generate};
 
 /// Why there is nothing to run.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +32,12 @@ pub fn parse<P: Parser>(program: &str, args: impl IntoIterator<Item = OsString>)
     let mut definition = P::command();
     // Argument groups and the like are completed when a command is built.
     definition.build();
+    let args: Vec<OsString> = args.into_iter().collect();
+    if let [only] = &args[..]
+        && let Some(stop) = generate::asked_for(P::command(), only.as_bytes())
+    {
+        return Err(stop);
+    }
     let canonical = canonical(program, &definition, args.into_iter())?;
     let matches = plain_operands(P::command())
         .args_override_self(true)

@@ -5,6 +5,7 @@
 
 pub mod argv;
 pub mod fatal;
+mod generate;
 pub mod input;
 pub mod options;
 pub mod program;

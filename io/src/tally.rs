@@ -109,6 +109,15 @@ impl Tallies {
         }
     }
 
+    /// Sessions that are open.
+    pub(crate) fn sessions(&self) -> u64 {
+        let [opened, closed] =
+            [Event::SessionOpened, Event::SessionClosed].map(|event| &self.events[event as usize]);
+        // Closed first: what is read later can only be more.
+        let closed = closed.load(Ordering::Acquire);
+        opened.load(Ordering::Acquire) - closed
+    }
+
     pub(crate) fn totals(&self) -> Totals {
         std::array::from_fn(|at| self.events[at].load(Ordering::Relaxed))
     }

@@ -1,5 +1,6 @@
 //! Joins one worker's connections to its sessions: bytes become messages, effects become bytes.
 
+use crate::bounds::Bounds;
 use crate::limits::ARENA_KEEP_BYTES;
 use crate::net::reconnect::End;
 use crate::net::{Inactivity, Verdict};
@@ -7,6 +8,7 @@ use crate::remotes::{RemoteEntry, RemoteTable};
 use crate::runtime::{Closed, ConnId, ConnMeta, Handler, Outgoing};
 use crate::tally::{Event, Holdings, Tallies};
 use crate::tls::Content;
+use crate::vlog::RateLimit;
 use bumpalo::Bump;
 use bytes::Bytes;
 use ovsdb_engine::ids::{SessionId, WorkerId};
@@ -23,6 +25,9 @@ use uuid::Uuid;
 /// The request by which a server asks a silent client whether it is there.
 const PROBE: &[u8] = br#"{"id":"echo","method":"echo","params":[]}"#;
 
+/// Clients that come in vain come again and again.
+static REFUSALS: RateLimit = RateLimit::new(10, 25);
+
 /// A worker's connections and sessions.
 pub(crate) struct Worker {
     sessions: Sessions,
@@ -35,6 +40,7 @@ pub(crate) struct Worker {
     scratch: Vec<u8>,
     index: usize,
     tallies: Arc<Tallies>,
+    bounds: Bounds,
     /// Messages since they were last added to the tallies.
     messages_uncounted: u64,
 }
@@ -88,6 +94,7 @@ impl Worker {
         shared: Arc<Shared>,
         remotes: Arc<RemoteTable>,
         tallies: Arc<Tallies>,
+        bounds: Bounds,
     ) -> Worker {
         Worker {
             sessions: Sessions::new(worker, shared),
@@ -100,6 +107,7 @@ impl Worker {
             scratch: Vec::new(),
             index: usize::from(worker.0),
             tallies,
+            bounds,
             messages_uncounted: 0,
         }
     }
@@ -157,7 +165,7 @@ impl Worker {
                 return false;
             }
         }
-        connection.framer = Framer::new();
+        connection.framer = Framer::with_limit(self.bounds.message_bytes_max);
         connection.is_waiting = true;
         io.pause_reading(conn, true);
         false
@@ -291,6 +299,16 @@ impl Handler for Worker {
         let Some(remote) = self.remotes.get(meta.remote) else {
             return io.close(conn);
         };
+        self.tallies.count(Event::SessionOpened, 1);
+        if !self.bounds.admit(self.tallies.sessions()) {
+            self.tallies.count(Event::SessionClosed, 1);
+            const MODULE: &str = "ovsdb_jsonrpc_server";
+            if REFUSALS.allows(MODULE, log::Level::Warn) {
+                let name = &meta.name;
+                log::warn!(target: MODULE, "{name}: closed: there are as many sessions as --sessions-max allows");
+            }
+            return io.close(conn);
+        }
         let session = self.ids.next_id();
         let rights = match &meta.peer_name {
             None => Arc::clone(&remote.rights),
@@ -307,13 +325,12 @@ impl Handler for Worker {
         self.with_sessions(io, |sessions, machine| sessions.open(session, traits, machine));
         self.conns.insert(session, conn);
         remote.opened();
-        self.tallies.count(Event::SessionOpened, 1);
         let connection = Connection {
             session,
             inactivity: Inactivity::new(remote.probe_interval_ms(meta.transport), io.now_ms()),
             remote,
             meta,
-            framer: Framer::new(),
+            framer: Framer::with_limit(self.bounds.message_bytes_max),
             is_waiting: false,
             is_blocked: false,
         };

@@ -329,6 +329,37 @@ fn counts_say_what_the_server_holds_and_does() {
     server.stop();
 }
 
+/// Who comes too many is closed, and finds a place once somebody has left; who sends too much is closed alone.
+#[test]
+fn bounds_of_clients_are_kept() {
+    let scratch = Scratch::new();
+    databases(&scratch);
+    let server = Operated::start(&scratch, |command| {
+        command.args([
+            "--remote=punix:a.sock",
+            "--sessions-max=2",
+            "--message-bytes-max=1000",
+            "load.db",
+        ]);
+    });
+    let connect = || Client::unix(&scratch.join("a.sock"));
+    let is_served = |client: &mut Client| {
+        let sent = client.try_send("list_dbs", json!([]));
+        sent.and_then(|id| client.try_reply(id))
+            .is_ok_and(|reply| reply.is_ok())
+    };
+    let (mut first, mut second) = (connect(), connect());
+    assert!(is_served(&mut first) && is_served(&mut second));
+    assert!(!is_served(&mut connect()), "a third client is served");
+    second
+        .send_raw(format!("[\"{}\"]", "x".repeat(2000)).as_bytes())
+        .expect("the kernel takes it");
+    assert!(!is_served(&mut second), "a message too long is taken");
+    wait::until("a place", || is_served(&mut connect()).then_some(()));
+    assert!(is_served(&mut first));
+    server.stop();
+}
+
 /// A cluster's first file is served by the packaged server, and the packaged tool knows what is in both kinds.
 #[test]
 fn files_of_clusters_are_those_of_the_packaged_programs() {

@@ -13,6 +13,7 @@ mod listing;
 mod memory;
 mod replication;
 
+use crate::bounds::Bounds;
 use crate::daemon::{Running, Signals, run_command};
 use crate::db::{self, Durability, HostSettings, Hosted, Opened, Placement};
 use crate::errors::strerror;
@@ -74,6 +75,8 @@ pub struct Config {
     /// First line of `--version`, which `version` answers too.
     pub version_line: String,
     pub threads: usize,
+    /// What clients may have.
+    pub bounds: Bounds,
     pub io: IoChoice,
     pub durability: Durability,
     /// Log columns as differences; off for servers before 2.15.
@@ -130,10 +133,17 @@ pub fn run(config: Config, ready: impl FnOnce() -> Running) -> Result<Ended, Str
         threads: config.threads,
         driver,
     };
+    let bounds = config.bounds;
     let make_worker = |handle: &runtime::WorkerHandle, all: &Workers| {
         workers.get_or_init(|| all.clone());
         let id = WorkerId(handle.index() as u16);
-        Worker::new(id, Arc::clone(&shared), Arc::clone(&table), Arc::clone(&tallies))
+        Worker::new(
+            id,
+            Arc::clone(&shared),
+            Arc::clone(&table),
+            Arc::clone(&tallies),
+            bounds,
+        )
     };
     let control = |workers: Workers| {
         let remotes = Remotes::new(

@@ -149,8 +149,8 @@ impl Daemon {
     }
 }
 
-/// A daemon that serves. Holds the pidfile's lock.
-#[derive(Debug)]
+/// A daemon that serves. Holds the pidfile's lock; the default holds none.
+#[derive(Debug, Default)]
 pub struct Running {
     _pidfile: Option<Pidfile>,
 }

@@ -5,7 +5,7 @@ use bumpalo::Bump;
 use ovsdb_engine::schema::{self, Schema};
 use ovsdb_engine::store::Store;
 use ovsdb_engine::txn::next_txn_id;
-use ovsdb_storage::disk::RealDisk;
+use ovsdb_storage::disk::Disk;
 use ovsdb_storage::error::{Error, Kind};
 use ovsdb_storage::log::{Access, Reader, Writer};
 use ovsdb_storage::record::Record;
@@ -21,9 +21,9 @@ pub(crate) struct Opened {
     pub(crate) writer: Writer,
 }
 
-/// Opens the standalone database at `path` for writing; texts of errors are upstream's.
-pub(crate) fn open(path: &Path, epoch: u64) -> Result<Opened, Error> {
-    let mut reader = Reader::open(Arc::new(RealDisk), path, Access::ReadWrite)?;
+/// Opens the standalone database at `path` of `disk` for writing; texts of errors are upstream's.
+pub(crate) fn open(disk: &Arc<dyn Disk>, path: &Path, epoch: u64) -> Result<Opened, Error> {
+    let mut reader = Reader::open(Arc::clone(disk), path, Access::ReadWrite)?;
     let store = replay(&mut reader, epoch)?;
     let writer = reader.into_writer()?;
     Ok(Opened { store, writer })

@@ -40,6 +40,7 @@ use ovsdb_engine::server_db;
 use ovsdb_engine::session::{Catalog, Shared};
 use ovsdb_engine::store::Store;
 use ovsdb_engine::txn::Program;
+use ovsdb_storage::disk::{Disk, RealDisk};
 use ovsdb_wire::strict;
 use replication::Replication;
 use std::cell::RefCell;
@@ -88,6 +89,8 @@ pub struct Config {
 /// The server behind its commands.
 struct Server {
     shared: Arc<Shared>,
+    /// Where database files lie.
+    disk: Arc<dyn Disk>,
     settings: HostSettings,
     source: Source,
     directory: PathBuf,
@@ -116,6 +119,11 @@ pub enum Ended {
 ///
 /// Errors at the start have been logged; the text returned is for standard error.
 pub fn run(config: Config, ready: impl FnOnce() -> Running) -> Result<Ended, String> {
+    run_on(Arc::new(RealDisk), config, ready)
+}
+
+/// The same, with the database files on `disk`; tests have theirs fail.
+pub fn run_on(disk: Arc<dyn Disk>, config: Config, ready: impl FnOnce() -> Running) -> Result<Ended, String> {
     net::raise_descriptor_limit();
     let driver = config
         .io
@@ -154,6 +162,7 @@ pub fn run(config: Config, ready: impl FnOnce() -> Running) -> Result<Ended, Str
         );
         control(
             config,
+            disk,
             Arc::clone(&shared),
             Arc::clone(&tallies),
             remotes,
@@ -183,6 +192,7 @@ fn inboxes(
 
 async fn control(
     config: Config,
+    disk: Arc<dyn Disk>,
     shared: Arc<Shared>,
     tallies: Arc<Tallies>,
     remotes: Remotes,
@@ -205,6 +215,7 @@ async fn control(
     let exit: Rc<Notify> = Rc::default();
     let server = Rc::new(RefCell::new(Server {
         shared,
+        disk,
         settings,
         source: config.source,
         directory: config.directory,
@@ -335,7 +346,7 @@ impl Server {
         if self.databases.values().any(is_open) {
             return Err(format!("ovsdb error: {given}: already open"));
         }
-        let opened = db::open(&path, self.shared.next_epoch());
+        let opened = db::open(&self.disk, &path, self.shared.next_epoch());
         let Opened { store, writer } =
             opened.map_err(|error| configuration::open_failed(given, model, &error))?;
         if model == Model::Clustered {

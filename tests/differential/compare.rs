@@ -6,12 +6,13 @@
 //! | order of members of objects | JSON objects have none; upstream sends them in hash order |
 //! | order of the rows of a `select` | RFC 7047 §5.2.2: "in unspecified order"; with `sort`, the order of ties |
 //! | values of random uuids | see `names`; which of them are equal is compared |
+//! | digits of reals beyond the 15th | upstream writes no more, also into its files (COMPAT.md) |
 //! | order of sets and maps of random uuids | follows from their values; that each is in order is checked |
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use crate::names::{Match, Names, is_uuid};
 
@@ -53,7 +54,7 @@ impl Comparison<'_> {
             (Value::String(a), Value::String(b)) => self.texts(a, b),
             (Value::Array(a), Value::Array(b)) => self.arrays(a, b),
             (Value::Object(a), Value::Object(b)) => self.objects(a, b),
-            // Reals are printed by both with 15 digits: equal texts, equal numbers.
+            (Value::Number(a), Value::Number(b)) if digits(a) == digits(b) => Ok(()),
             _ if ours == theirs => Ok(()),
             _ => Err(self.difference(ours, theirs)),
         }
@@ -206,6 +207,7 @@ impl Comparison<'_> {
                 parts.sort_unstable();
                 write!(key, "{{{}}}", parts.join(",")).expect("a text can be written to");
             }
+            Value::Number(number) => key.push_str(&digits(number)),
             other => write!(key, "{other}").expect("a text can be written to"),
         }
     }
@@ -282,6 +284,14 @@ impl From<&Map<String, Value>> for Shown {
 enum Side {
     Ours,
     Theirs,
+}
+
+/// A number with all digits if it is whole, and 15 of them otherwise.
+fn digits(number: &Number) -> String {
+    match number.as_f64() {
+        Some(real) if number.is_f64() => format!("{real:.14e}"),
+        _ => number.to_string(),
+    }
 }
 
 /// Where the first uuid of a text is.

@@ -312,6 +312,20 @@ impl Generator<'_> {
 
     fn arithmetic(&mut self, table: &Table, column: &Column) -> (&'static str, Value) {
         let is_integer = column.ty.key.atomic == Atomic::Integer;
+        // Upstream's files hold 15 digits of a real, ours all (COMPAT.md): after a restart values with more would
+        // differ, and two of a set that look alike are refused. Sums and halves of quarters have few digits.
+        let is_quarter = |value: &Value| {
+            value
+                .as_f64()
+                .is_some_and(|value| (value * 4.0).fract() == 0.0 && value.abs() < 1e9)
+        };
+        let has_digits = self.shadow.rows(&table.name).any(|(_, row)| {
+            row.get(&column.name)
+                .is_some_and(|value| !elements(value, false).iter().all(is_quarter))
+        });
+        if !is_integer && has_digits {
+            return ("/=", json!(*self.random.pick(&[1.0, 0.0])));
+        }
         let is_large = |value: &Value| {
             value
                 .as_i64()
@@ -336,7 +350,7 @@ impl Generator<'_> {
             ),
             3 if is_integer => ("%=", json!(*self.random.pick(&[1, 2, 3, -3, 0]))),
             _ if is_integer => ("/=", json!(*self.random.pick(&[1, 2, -2, 0, -1]))),
-            _ => ("/=", json!(*self.random.pick(&[1.0, 2.0, 0.5, 0.0, 1e-7]))),
+            _ => ("/=", json!(*self.random.pick(&[1.0, 2.0, 0.5, 0.0]))),
         }
     }
 
@@ -372,6 +386,9 @@ impl Generator<'_> {
         });
         if self.random.chance(70) {
             operation["columns"] = self.some_columns(table);
+        }
+        if self.random.chance(20) {
+            operation["sort"] = self.some_columns(table);
         }
         operation
     }

@@ -47,14 +47,32 @@ pub fn integer(out: &mut Vec<u8>, number: i64) {
 /// Appends `number`, which is finite, as C's `%.15g` prints it (upstream `lib/json.c`, DBL_DIG): not every
 /// number reads back as it was.
 pub fn real(out: &mut Vec<u8>, number: f64) {
-    const DIGITS: usize = 15;
+    digits::<15>(out, number);
+}
+
+/// The same with two digits more where 15 would read back as another number: for what has to be found again.
+pub fn real_exact(out: &mut Vec<u8>, number: f64) {
+    let start = out.len();
+    real(out, number);
+    let reads_back = std::str::from_utf8(&out[start..])
+        .ok()
+        .and_then(|text| text.parse::<f64>().ok())
+        .is_some_and(|read| read == number);
+    if !reads_back {
+        out.truncate(start);
+        digits::<17>(out, number);
+    }
+}
+
+/// Appends `number` as `%.*g` prints it with so many digits.
+fn digits<const DIGITS: usize>(out: &mut Vec<u8>, number: f64) {
     debug_assert!(number.is_finite(), "no datum and no JSON holds {number}");
-    // "-d.dddddddddddddde-308", rounded as C rounds.
+    // "-d.dddddddddddddddde-308", rounded as C rounds.
     let mut text = ShortText::<32> {
         bytes: [0; 32],
         length: 0,
     };
-    write!(text, "{number:.precision$e}", precision = DIGITS - 1).expect("15 digits fit 32 bytes");
+    write!(text, "{number:.precision$e}", precision = DIGITS - 1).expect("17 digits fit 32 bytes");
     let text = &text.bytes[..text.length];
     let (sign, text) = match text {
         [b'-', text @ ..] => (&b"-"[..], text),
@@ -79,7 +97,7 @@ pub fn real(out: &mut Vec<u8>, number: f64) {
 
     out.extend_from_slice(sign);
     match exponent {
-        0..15 => {
+        0.. if (exponent.unsigned_abs() as usize) < DIGITS => {
             let whole = exponent.unsigned_abs() as usize + 1;
             out.extend_from_slice(&digits[..whole.min(kept)]);
             out.resize(out.len() + whole.saturating_sub(kept), b'0');
@@ -293,7 +311,7 @@ impl<'b> Items<'b> {
 mod tests {
     use bumpalo::Bump;
 
-    use super::{Order, integer, real, string_bytes, value, value_pretty, value_sorted};
+    use super::{Order, integer, real, real_exact, string_bytes, value, value_pretty, value_sorted};
     use crate::strict;
 
     fn printed(print: impl FnOnce(&mut Vec<u8>)) -> String {
@@ -331,6 +349,25 @@ mod tests {
             (1234.5, "1234.5"),
         ] {
             assert_eq!(printed(|out| real(out, number)), expected, "{number:e}");
+        }
+    }
+
+    #[test]
+    fn exact_reals_read_back_and_are_short_where_they_can_be() {
+        for (number, expected) in [
+            (0.1, "0.1"),
+            (-0.0, "-0"),
+            (1.0 / 3.0, "0.33333333333333331"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (999_999.999_999_999_9, "999999.99999999988"),
+            (9_007_199_254_740_993.0, "9007199254740992"),
+            (1e16, "1e+16"),
+            (1.797_693_134_862_315_7e308, "1.7976931348623157e+308"),
+            (2.225_073_858_507_201_4e-308, "2.2250738585072014e-308"),
+        ] {
+            let text = printed(|out| real_exact(out, number));
+            assert_eq!(text, expected);
+            assert_eq!(text.parse(), Ok(number));
         }
     }
 

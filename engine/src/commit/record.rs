@@ -167,7 +167,7 @@ pub(super) fn write_inserted(schema: &TableSchema, row: &Row, out: &mut Vec<u8>)
     for idx in schema.declared_idxs() {
         let column = schema.column(idx);
         if column.persistent && *row.get(idx) != column.default {
-            print::write(row.get(idx), members.key(&column.name));
+            print::write_exact(row.get(idx), members.key(&column.name));
         }
     }
     members.end();
@@ -193,13 +193,13 @@ fn write_modified(
         is_empty = false;
         let out = members.key(&column.name);
         match notation {
-            Notation::Values => print::write(new, out),
+            Notation::Values => print::write_exact(new, out),
             Notation::Differences => {
                 let difference = datum::diff(old, new, &column.ty);
                 if is_misread(column, old, &difference) {
                     return Err(Misread);
                 }
-                print::write(&difference, out);
+                print::write_exact(&difference, out);
             }
         }
     }

@@ -5,8 +5,19 @@ use super::{Atom, Datum, uuid_text};
 use crate::schema::ColumnType;
 use ovsdb_wire::write;
 
-/// Appends the JSON of a datum: a bare atom for exactly one element, `["set",[…]]` or `["map",[…]]` else.
+/// Appends the JSON of a datum: a bare atom for exactly one element, `["set",[…]]` or `["map",[…]]` else. Reals
+/// have 15 digits, as upstream sends them.
 pub fn write(datum: &Datum, out: &mut Vec<u8>) {
+    write_with(datum, write_atom, out);
+}
+
+/// The same with as many digits as it takes to read the very datum back. Two reals of a set may have the same 15
+/// digits; a file that has one of them twice is a file that nobody can open.
+pub fn write_exact(datum: &Datum, out: &mut Vec<u8>) {
+    write_with(datum, write_atom_exact, out);
+}
+
+fn write_with(datum: &Datum, write_atom: impl Fn(&Atom, &mut Vec<u8>), out: &mut Vec<u8>) {
     match datum {
         Datum::One(atom) => write_atom(atom, out),
         Datum::Set(set) => {
@@ -45,6 +56,13 @@ pub fn write_atom(atom: &Atom, out: &mut Vec<u8>) {
             uuid_text::write(uuid, out);
             out.extend_from_slice(b"\"]");
         }
+    }
+}
+
+fn write_atom_exact(atom: &Atom, out: &mut Vec<u8>) {
+    match atom {
+        Atom::Real(real) => write::real_exact(out, real.0),
+        other => write_atom(other, out),
     }
 }
 

@@ -361,3 +361,14 @@ fn relaxed_parsing_drops_sizes_and_unconstrained_also_ranges() {
         );
     }
 }
+
+#[test]
+fn exact_notation_keeps_reals_apart_that_are_shown_alike() {
+    let ty = set(Real, 0, 5);
+    let exact = "[\"set\",[0.1,999999.99999999988,1000000]]";
+    let set = datum(exact, &ty);
+    assert_eq!(json(&set), "[\"set\",[0.1,1000000,1000000]]");
+    let mut out = Vec::new();
+    print::write_exact(&set, &mut out);
+    assert_eq!(String::from_utf8(out).unwrap(), exact);
+}

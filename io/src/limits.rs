@@ -80,6 +80,13 @@ pub const ACCEPT_BATCH: usize = 64;
 /// Milliseconds without accepting after the process ran out of descriptors; then it is tried again.
 pub const ACCEPT_PAUSE_MS: u64 = 200;
 
+/// Milliseconds that a client over a network has for its first message, the answer to a probe included; then it is
+/// closed. Clients of OVN ask at once.
+pub const FIRST_MESSAGE_MS: u64 = 30_000;
+
+/// From so many bytes of a first message on it may take longer: somebody restores a database over a slow line.
+pub const FIRST_MESSAGE_BYTES: usize = 1 << 20;
+
 /// Bytes of one message on the control socket. Commands are short; the longest answers (lists, metrics) are far
 /// below. A longer message ends the connection.
 pub const CONTROL_MESSAGE_BYTES: usize = 16 << 20;

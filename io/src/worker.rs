@@ -1,11 +1,11 @@
 //! Joins one worker's connections to its sessions: bytes become messages, effects become bytes.
 
 use crate::bounds::Bounds;
-use crate::limits::ARENA_KEEP_BYTES;
+use crate::limits::{ARENA_KEEP_BYTES, FIRST_MESSAGE_MS};
 use crate::net::reconnect::End;
-use crate::net::{Inactivity, Verdict};
+use crate::net::{FirstMessage, Inactivity, Verdict};
 use crate::remotes::{RemoteEntry, RemoteTable};
-use crate::runtime::{Closed, ConnId, ConnMeta, Handler, Outgoing};
+use crate::runtime::{Closed, ConnId, ConnMeta, Handler, Outgoing, Transport};
 use crate::tally::{Event, Holdings, Tallies};
 use crate::tls::Content;
 use crate::vlog::RateLimit;
@@ -51,6 +51,9 @@ struct Connection {
     meta: ConnMeta,
     framer: Framer,
     inactivity: Inactivity,
+    first_message: FirstMessage,
+    /// Bytes of a message that is not whole.
+    unread_bytes: usize,
     /// The session takes nothing until it says so.
     is_waiting: bool,
     /// The client does not take what it was sent, so it is not read either.
@@ -148,6 +151,7 @@ impl Worker {
         match outcome {
             Ok(Handed::Taken(bytes)) => {
                 self.messages_uncounted += 1;
+                connection.first_message.came();
                 *used += bytes;
                 return true;
             }
@@ -264,6 +268,11 @@ impl Worker {
         if connection.is_waiting || connection.is_blocked {
             connection.inactivity.heard(now_ms);
         }
+        if connection.first_message.is_late(now_ms, connection.unread_bytes) {
+            let (name, limit) = (&connection.meta.name, seconds(FIRST_MESSAGE_MS));
+            log::warn!(target: "jsonrpc", "{name}: no message within {limit} seconds, disconnecting");
+            return io.close(conn);
+        }
         connection
             .inactivity
             .set_interval(connection.remote.probe_interval_ms(connection.meta.transport));
@@ -325,7 +334,15 @@ impl Handler for Worker {
         self.with_sessions(io, |sessions, machine| sessions.open(session, traits, machine));
         self.conns.insert(session, conn);
         remote.opened();
+        let may_be_silent = meta.transport == Transport::Unix || remote.is_dialled();
+        let first_message = if may_be_silent {
+            FirstMessage::unexpected()
+        } else {
+            FirstMessage::expected(io.now_ms())
+        };
         let connection = Connection {
+            first_message,
+            unread_bytes: 0,
             session,
             inactivity: Inactivity::new(remote.probe_interval_ms(meta.transport), io.now_ms()),
             remote,
@@ -345,6 +362,9 @@ impl Handler for Worker {
         let mut used = 0;
         while self.take_message(io, conn, buffer, &mut used) {}
         buffer.drain(..used);
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.unread_bytes = buffer.len();
+        }
     }
 
     /// A client that says no more still gets its answers, to the last byte.

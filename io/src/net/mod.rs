@@ -6,6 +6,7 @@
 
 mod descriptors;
 mod dial;
+mod first_message;
 mod inactivity;
 mod inherited;
 mod listener;
@@ -15,6 +16,7 @@ mod unix_socket;
 
 pub use descriptors::raise_descriptor_limit;
 pub use dial::{Dial, DialStatus, Ended};
+pub(crate) use first_message::FirstMessage;
 pub use inactivity::{Inactivity, PROBE_INTERVAL_DEFAULT_MS, Verdict};
 pub use listener::{Listener, Serving};
 pub use remote::{Active, Column, Host, Passive, Remote, RemoteError};

@@ -70,6 +70,11 @@ impl RemoteEntry {
         assert!(self.ended.set(ended).is_ok(), "a remote is dialled by one task");
     }
 
+    /// Whether it is we who connect.
+    pub(crate) fn is_dialled(&self) -> bool {
+        self.ended.get().is_some()
+    }
+
     pub(crate) fn tell_ended(&self, end: End, idle_ms: u64) {
         if let Some(ended) = self.ended.get() {
             ended.tell(end, idle_ms);

@@ -28,7 +28,7 @@ pub use gate::{Barrier, Gate};
 pub use one::{Flow, SessionIds, Traits};
 pub use shared::{Catalog, Shared, Which, WorkerEvent};
 
-use crate::hash::HashMap;
+use crate::hash::{HashMap, HashSet};
 use crate::ids::{CommitSeq, RequestId, SessionId, WorkerId};
 use crate::inbox::Inbox;
 use crate::locks::Notice;
@@ -117,14 +117,15 @@ impl Sessions {
             local.monitors.drop_session(id);
         }
         self.held.retain(|held| held.session != id);
-        for request in session.requests.extract_if(.., |request| request.is_parked) {
-            if let Some(local) = self
-                .locals
-                .iter()
-                .find(|local| local.database.epoch == request.epoch)
-            {
-                local.database.inbox.push(Event::DropSession(id));
-            }
+        // One word for all that wait in a database: each looks through everything that waits there.
+        let parked = session.requests.extract_if(.., |request| request.is_parked);
+        let epochs: HashSet<u64> = parked.map(|request| request.epoch).collect();
+        for local in self
+            .locals
+            .iter()
+            .filter(|local| epochs.contains(&local.database.epoch))
+        {
+            local.database.inbox.push(Event::DropSession(id));
         }
         if session.requests.is_empty() {
             self.release_locks(id, &session);

@@ -14,8 +14,13 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new() -> Scene {
+        Scene::with_schema(schema::LOAD)
+    }
+
+    /// The same on a schema that has the tables of the load schema, and others.
+    pub(crate) fn with_schema(text: &str) -> Scene {
         let scratch = Scratch::new();
-        let schema = scratch.write("load.ovsschema", schema::LOAD);
+        let schema = scratch.write("load.ovsschema", text);
         let file = create_database(Peer::under_test(), &scratch, "load.db", &schema);
         let server = ServerOptions::new(Peer::under_test(), "load")
             .database(&file)
@@ -50,7 +55,8 @@ const UPDATE_MAX: Duration = Duration::from_secs(30);
 
 impl Bystander {
     pub(crate) fn new(server: &Server) -> Bystander {
-        let mut client = Client::connect(&server.tcp());
+        // Not over TCP, where it would have to answer probes while a test is busy with other things.
+        let mut client = server.client();
         let monitor = json!(["Load", "all", {"Item": {"columns": ["name", "number"]}}]);
         client.call("monitor", monitor).expect("the monitor is accepted");
         Bystander { client, rows: 0 }

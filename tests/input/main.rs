@@ -3,7 +3,15 @@
 
 mod bystander;
 mod clients;
+mod connections;
+mod control;
 mod files;
 mod messages;
+mod monitors;
 mod remotes;
 mod requests;
+mod sizes;
+mod texts;
+mod transactions;
+mod waits;
+mod watch;

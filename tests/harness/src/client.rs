@@ -206,6 +206,14 @@ impl Client {
         }
     }
 
+    /// A second hand on the sending side, for a thread that sends while this one reads, or does not.
+    pub fn sender(&self) -> Box<dyn Write + Send> {
+        match &self.stream {
+            Stream::Tcp(stream) => Box::new(stream.try_clone().expect("a socket can be opened twice")),
+            Stream::Unix(stream) => Box::new(stream.try_clone().expect("a socket can be opened twice")),
+        }
+    }
+
     /// Says that nothing more will be sent, and goes on reading.
     pub fn close_sending_side(&self) {
         let result = match &self.stream {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ovsdb_harness::server::create_database;
 use ovsdb_harness::{Client, Peer, Remote, Scratch, schema, wait};
+use ovsdb_io::bounds::Bounds;
 use ovsdb_io::daemon::Running;
 use ovsdb_io::db::Durability;
 use ovsdb_io::runtime::IoChoice;
@@ -68,6 +69,7 @@ impl Scene {
             unixctl: Some(name(&self.control_socket())),
             version_line: "test".to_owned(),
             threads: self.threads,
+            bounds: Bounds::default(),
             io: IoChoice::Auto,
             durability: Durability::Group,
             column_diff: true,

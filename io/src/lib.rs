@@ -1,6 +1,7 @@
 //! Everything that waits: worker threads on io_uring or epoll, listeners and outgoing connections, the control
 //! socket, the log, and what makes a process a daemon. It carries bytes; what requests mean is `engine`'s.
 
+mod background;
 pub mod bounds;
 pub mod daemon;
 pub mod db;

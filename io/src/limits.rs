@@ -160,3 +160,10 @@ pub const HANDSHAKES_PENDING_MAX: usize = 8192;
 
 const _: () = assert!(TICK_MS < HANDSHAKE_WAIT_MS);
 const _: () = assert!(READ_IDLE_BYTES < HANDSHAKE_READ_BYTES && HANDSHAKE_READ_BYTES < READ_BUSY_BYTES);
+
+/// Bytes of a message from which on it is parsed by another thread than its worker's. Parsing and compiling go at some
+/// 100 MB/s, so a worker is kept from its other clients for about 2 ms by one message at most.
+pub const BACKGROUND_MESSAGE_BYTES_MIN: usize = 256 << 10;
+
+/// Threads for such messages, at most; further messages wait for them.
+pub const BACKGROUND_THREADS_MAX: usize = 4;

@@ -1,7 +1,8 @@
 //! Joins one worker's connections to its sessions: bytes become messages, effects become bytes.
 
+use crate::background::{Background, Large, Prepared};
 use crate::bounds::Bounds;
-use crate::limits::{ARENA_KEEP_BYTES, FIRST_MESSAGE_MS};
+use crate::limits::{ARENA_KEEP_BYTES, BACKGROUND_MESSAGE_BYTES_MIN, FIRST_MESSAGE_MS};
 use crate::net::reconnect::End;
 use crate::net::{FirstMessage, Inactivity, Verdict};
 use crate::remotes::{RemoteEntry, RemoteTable};
@@ -12,6 +13,7 @@ use crate::vlog::RateLimit;
 use bumpalo::Bump;
 use bytes::Bytes;
 use ovsdb_engine::ids::{SessionId, WorkerId};
+use ovsdb_engine::inbox::Inbox;
 use ovsdb_engine::sequencer::Rights;
 use ovsdb_engine::session::{Flow, Machine, SessionIds, Sessions, Shared, Traits};
 use ovsdb_wire::frame::{Flags, Framer, Scan};
@@ -43,6 +45,9 @@ pub(crate) struct Worker {
     bounds: Bounds,
     /// Messages since they were last added to the tallies.
     messages_uncounted: u64,
+    background: Arc<Background>,
+    /// Large messages that come back from there.
+    prepared: Inbox<Prepared>,
 }
 
 struct Connection {
@@ -58,6 +63,15 @@ struct Connection {
     is_waiting: bool,
     /// The client does not take what it was sent, so it is not read either.
     is_blocked: bool,
+    /// A large message that has to wait; it comes before whatever is unread.
+    kept: Option<Box<Large>>,
+}
+
+impl Connection {
+    fn refuse(&self, io: &mut dyn Outgoing, conn: ConnId, refusal: &Refusal) {
+        log::warn!(target: refusal.module, "{}: {}", self.meta.name, refusal.text);
+        io.close(conn);
+    }
 }
 
 /// What became of a message.
@@ -92,12 +106,14 @@ impl Refusal {
 }
 
 impl Worker {
+    /// `background` looks at large messages, which come back through the inbox.
     pub(crate) fn new(
         worker: WorkerId,
         shared: Arc<Shared>,
         remotes: Arc<RemoteTable>,
         tallies: Arc<Tallies>,
         bounds: Bounds,
+        (background, prepared): (Arc<Background>, Inbox<Prepared>),
     ) -> Worker {
         Worker {
             sessions: Sessions::new(worker, shared),
@@ -112,6 +128,8 @@ impl Worker {
             tallies,
             bounds,
             messages_uncounted: 0,
+            background,
+            prepared,
         }
     }
 
@@ -132,7 +150,7 @@ impl Worker {
         &mut self,
         io: &mut dyn Outgoing,
         conn: ConnId,
-        buffer: &mut [u8],
+        buffer: &mut Vec<u8>,
         used: &mut usize,
     ) -> bool {
         let Some(connection) = self.connections.get_mut(&conn) else {
@@ -142,6 +160,20 @@ impl Worker {
         let unread = &mut buffer[*used..];
         let outcome = match connection.framer.scan(unread) {
             Ok(Scan::Incomplete) => return false,
+            Ok(Scan::Text { end, flags }) if end >= BACKGROUND_MESSAGE_BYTES_MIN => {
+                let message = Large {
+                    conn,
+                    cuts: connection.framer.cuts().to_vec(),
+                    flags,
+                    text: Vec::new(),
+                };
+                if self.hand_to_background(message, buffer, used, end) {
+                    self.messages_uncounted += 1;
+                    io.pause_reading(conn, true);
+                    return false;
+                }
+                Ok(Handed::Waits)
+            }
             Ok(Scan::Text { end, flags }) => self.hand_over(io, session, &mut unread[..end], flags),
             Err(error) => Err(Refusal::syntax(&error)),
         };
@@ -159,13 +191,12 @@ impl Worker {
             // What was sent before it is done before the connection goes.
             Err(_) if self.sessions.is_busy(session) => self.sessions.wait_until_idle(session),
             Err(refusal) => {
-                let name = &connection.meta.name;
-                log::warn!(target: refusal.module, "{name}: {}", refusal.text);
-                let content = Content::guess(unread).filter(|content| *content != Content::JsonRpc);
+                connection.refuse(io, conn, &refusal);
+                let content = Content::guess(&buffer[*used..]).filter(|content| *content != Content::JsonRpc);
                 if let Some(content) = content {
+                    let name = &connection.meta.name;
                     log::warn!(target: "jsonrpc", "{name}: received {content} data on JSON-RPC channel");
                 }
-                io.close(conn);
                 return false;
             }
         }
@@ -173,6 +204,66 @@ impl Worker {
         connection.is_waiting = true;
         io.pause_reading(conn, true);
         false
+    }
+
+    /// Has a large message looked at elsewhere, and its session wait; false if the session must wait for others of
+    /// its requests first.
+    fn hand_to_background(
+        &mut self,
+        message: Large,
+        buffer: &mut Vec<u8>,
+        used: &mut usize,
+        end: usize,
+    ) -> bool {
+        let Some(connection) = self.connections.get_mut(&message.conn) else {
+            return true;
+        };
+        if self.sessions.is_busy(connection.session) {
+            self.sessions.wait_until_idle(connection.session);
+            return false;
+        }
+        connection.is_waiting = true;
+        connection.first_message.came();
+        let text = if *used == 0 && end == buffer.len() {
+            std::mem::take(buffer)
+        } else {
+            *used += end;
+            buffer[*used - end..*used].to_vec()
+        };
+        self.background
+            .prepare(Large { text, ..message }, self.prepared.clone());
+        true
+    }
+
+    /// Goes on with a large message that was looked at elsewhere.
+    fn take_prepared(&mut self, io: &mut dyn Outgoing, prepared: Prepared) {
+        let Prepared { message, compiled } = prepared;
+        let (conn, flags) = (message.conn, message.flags);
+        let Some(session) = self.connections.get(&conn).map(|connection| connection.session) else {
+            return;
+        };
+        let is_taken = compiled.is_some_and(|compiled| {
+            self.with_sessions(io, |sessions, machine| {
+                sessions.take_compiled(session, compiled, machine)
+            })
+        });
+        let outcome = if is_taken {
+            Ok(Handed::Taken(message.text.len()))
+        } else {
+            // Parsing works in place, and the message may have to wait.
+            self.hand_over(io, session, &mut message.text.clone(), flags)
+        };
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        match outcome {
+            Ok(Handed::Taken(_)) => {
+                connection.is_waiting = false;
+                io.pause_reading(conn, connection.is_blocked);
+            }
+            Ok(Handed::Waits) => connection.kept = Some(Box::new(message)),
+            Err(refusal) => connection.refuse(io, conn, &refusal),
+        }
     }
 
     /// Parses a text and hands the message over to its session.
@@ -252,6 +343,13 @@ impl Worker {
         let resumed = machine.resumed;
         for conn in resumed {
             if let Some(connection) = self.connections.get_mut(&conn) {
+                if let Some(message) = connection.kept.take() {
+                    self.prepared.push(Prepared {
+                        message: *message,
+                        compiled: None,
+                    });
+                    continue;
+                }
                 connection.is_waiting = false;
                 io.pause_reading(conn, connection.is_blocked);
             }
@@ -350,6 +448,7 @@ impl Handler for Worker {
             framer: Framer::with_limit(self.bounds.message_bytes_max),
             is_waiting: false,
             is_blocked: false,
+            kept: None,
         };
         self.connections.insert(conn, connection);
     }
@@ -421,6 +520,10 @@ impl Handler for Worker {
 
     fn woken(&mut self, io: &mut dyn Outgoing) {
         self.with_sessions(io, |sessions, machine| sessions.turn(machine));
+        let prepared = self.prepared.clone();
+        for prepared in prepared.drain() {
+            self.take_prepared(io, prepared);
+        }
     }
 
     fn tick(&mut self, io: &mut dyn Outgoing, now_ms: u64) {

@@ -89,6 +89,9 @@ pub struct Framer {
     /// One bit for each open container, set for objects.
     objects: [u64; limits::DEPTH_MAX.div_ceil(64)],
     flags: Flags,
+    /// Commas between elements of the text's outermost arrays, far apart; of the text found last until the next
+    /// one is looked at.
+    cuts: Vec<usize>,
     bytes_max: usize,
 }
 
@@ -112,6 +115,7 @@ impl Framer {
             depth: 0,
             objects: [0; _],
             flags: Flags::CLEAR,
+            cuts: Vec::new(),
             bytes_max,
         }
     }
@@ -124,6 +128,9 @@ impl Framer {
     /// Looks at what is new in `unread`, which must start with all bytes of the previous call unless that found a
     /// text. After an error the stream cannot be read any further.
     pub fn scan(&mut self, unread: &[u8]) -> Result<Scan, SyntaxError> {
+        if self.at == 0 {
+            self.cuts.clear();
+        }
         debug_assert!(
             self.at <= unread.len(),
             "bytes were consumed of an incomplete text"
@@ -141,9 +148,17 @@ impl Framer {
             return Err(SyntaxError::at(&unread[..self.at], self.at, reason));
         }
         if let Scan::Text { .. } = scan {
+            let cuts = std::mem::take(&mut self.cuts);
             *self = Framer::with_limit(self.bytes_max);
+            self.cuts = cuts;
         }
         Ok(scan)
+    }
+
+    /// Where the text found last, if it is large, can be cut: positions of commas between the elements of arrays
+    /// that are members of the text, at least [`limits::PIECE_BYTES`] apart.
+    pub fn cuts(&self) -> &[usize] {
+        &self.cuts
     }
 
     /// Goes on to the end of the text (true) or of what there is (false). On an error, `at` is the byte at which
@@ -218,7 +233,10 @@ impl Framer {
         match byte {
             b' ' | b'\t' | b'\n' | b'\r' => {}
             b'"' => self.place = Place::String,
-            b',' | b':' => self.expected = self.expected.after_separator(byte).ok_or(Misplaced)?,
+            b',' | b':' => {
+                self.expected = self.expected.after_separator(byte).ok_or(Misplaced)?;
+                self.note_cut();
+            }
             b'{' | b'[' => self.open(byte == b'{')?,
             b'}' | b']' => self.close(byte)?,
             b'-' | b'0'..=b'9' => self.place = Place::Number { from: self.at },
@@ -227,6 +245,17 @@ impl Framer {
         }
         self.at += 1;
         Ok(self.expected == Expected::End)
+    }
+
+    /// The separator under examination may be where a large text is cut.
+    #[inline]
+    fn note_cut(&mut self) {
+        if self.depth == 2
+            && self.expected == Expected::Item
+            && self.at - self.cuts.last().copied().unwrap_or(0) >= limits::PIECE_BYTES
+        {
+            self.cuts.push(self.at);
+        }
     }
 
     #[inline]

@@ -23,6 +23,10 @@ pub const PARSED_SLACK_BYTES: usize = 1 << 20;
 /// several times the text for the time of the parse; the strict parser has no such intermediate forms.
 pub const SIMD_TEXT_BYTES_MAX: usize = 4 << 20;
 
+/// A large message is parsed in pieces of about this size: the parser's buffers and the arena stay in the processor's
+/// cache, and a message of any size takes little memory beside its text.
+pub const PIECE_BYTES: usize = 64 << 10;
+
 /// Above this nesting the framer sends a text to the strict parser, well before simd-json's own bound.
 pub const SIMD_DEPTH_MAX: usize = 900;
 

@@ -233,7 +233,7 @@ impl Sessions {
     }
 
     /// What holds back requests for a database, if it is being converted.
-    fn gate(&self, local: usize) -> Option<Gate> {
+    pub(super) fn gate(&self, local: usize) -> Option<Gate> {
         self.gates.get(&self.locals[local].database.epoch).copied()
     }
 
@@ -254,10 +254,8 @@ impl Sessions {
         ops: &'a [Value<'a>],
         machine: &mut dyn Machine,
     ) -> Answer<'a> {
-        let request = self.next_request();
         let gate = self.gate(at);
         let local = &self.locals[at];
-        let epoch = local.database.epoch;
         let Some(session) = self.sessions.get_mut(&call.session) else {
             return Answer::Later;
         };
@@ -272,6 +270,26 @@ impl Sessions {
             return Answer::Wait;
         }
         let program = Program::compile(&local.database.schema, ops, &mut || machine.random_uuid());
+        self.submit(call.session, call.id.clone(), call.bytes, at, program, machine)
+    }
+
+    /// Hands a program over to its database, or answers one that only reads. The session has no other request
+    /// of this id.
+    pub(super) fn submit<'a>(
+        &mut self,
+        id: SessionId,
+        call_id: Vec<u8>,
+        bytes: usize,
+        at: usize,
+        program: Program,
+        machine: &mut dyn Machine,
+    ) -> Answer<'a> {
+        let (request, gate) = (self.next_request(), self.gate(at));
+        let local = &self.locals[at];
+        let epoch = local.database.epoch;
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return Answer::Later;
+        };
         let is_alone = session.unparked().all(|other| other.epoch != epoch);
         if is_alone && program.is_read_only() {
             self.advance_local(at, machine);
@@ -282,16 +300,16 @@ impl Sessions {
         }
         session.requests.push(Outstanding {
             request,
-            id: call.id.clone(),
+            id: call_id,
             asked: Asked::Transact,
             epoch,
             is_parked: false,
             is_cancel_asked: false,
-            bytes: call.bytes,
+            bytes,
         });
         let ticket = Ticket {
             worker: self.worker,
-            session: call.session,
+            session: id,
             request,
         };
         local.database.inbox.push(Event::Submit(Submission {

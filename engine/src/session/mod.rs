@@ -16,6 +16,7 @@
 mod converting;
 mod databases;
 mod gate;
+mod large;
 mod local;
 mod locking;
 mod methods;
@@ -25,6 +26,7 @@ mod reply;
 mod shared;
 
 pub use gate::{Barrier, Gate};
+pub use large::Compiled;
 pub use one::{Flow, SessionIds, Traits};
 pub use shared::{Catalog, Shared, Which, WorkerEvent};
 

@@ -26,4 +26,4 @@ mod wait;
 mod tests;
 
 pub use execute::{Committed, Context, Outcome, append_error, execute, next_txn_id, next_unlogged_txn_id};
-pub use program::Program;
+pub use program::{Compiler, Program, Wrong};

@@ -51,11 +51,7 @@ impl Program {
         let mut operations = Vec::with_capacity(ops.len());
         for (at, value) in ops.iter().enumerate() {
             let operation = compile_one(schema, value, at + 1, ops.len(), &mut names);
-            let is_last = match &operation {
-                Ok(Op::Insert(insert)) => insert.always_fails(),
-                Ok(_) => false,
-                Err(_) => true,
-            };
+            let is_last = is_last(&operation);
             operations.push(operation);
             if is_last {
                 break;
@@ -117,6 +113,59 @@ impl Program {
             reply.extend_from_slice(b"null");
         }
         reply.push(b']');
+    }
+}
+
+/// Compiles a request whose operations come in pieces.
+pub struct Compiler<'e> {
+    schema: Arc<Schema>,
+    names: Names<'e>,
+    operations: Vec<Result<Op>>,
+}
+
+/// An operation is wrong in itself; what is to be said of it only the whole request can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wrong;
+
+impl<'e> Compiler<'e> {
+    /// `entropy` makes row uuids and versions.
+    pub fn new(schema: &Arc<Schema>, entropy: &'e mut dyn FnMut() -> Uuid) -> Compiler<'e> {
+        Compiler {
+            schema: Arc::clone(schema),
+            names: Names::new(entropy),
+            operations: Vec::new(),
+        }
+    }
+
+    /// Adds the operations that follow.
+    pub fn push(&mut self, ops: &[Value<'_>]) -> std::result::Result<(), Wrong> {
+        self.operations.reserve(ops.len());
+        for value in ops {
+            // The numbers are for messages, which are not given here.
+            let operation = compile_one(&self.schema, value, 1, 1, &mut self.names);
+            if is_last(&operation) {
+                return Err(Wrong);
+            }
+            self.operations.push(operation);
+        }
+        Ok(())
+    }
+
+    pub fn finish(self) -> Program {
+        Program {
+            schema: self.schema,
+            count: self.operations.len(),
+            operations: self.operations,
+        }
+    }
+}
+
+/// True if nothing after the operation is ever executed.
+fn is_last(operation: &Result<Op>) -> bool {
+    match operation {
+        Ok(Op::Insert(insert)) => insert.always_fails(),
+        Ok(_) => false,
+        Err(_) => true,
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) use clock::monotonic_ms;
 pub use log_role::Durability;
 pub use open::parse_record;
 pub(crate) use open::{Opened, open};
+pub(crate) use role::lower_priority;
 
 use crate::limits::HISTORY_BYTES_MAX;
 use log_role::{LogRole, LogState};

@@ -88,7 +88,7 @@ pub(super) async fn run_task(mut role: impl Role, waker: Waker) {
 }
 
 /// On two busy cores a worker's echo is not to wait behind a whole scheduler slice of this thread.
-pub(super) fn lower_priority() {
+pub(crate) fn lower_priority() {
     let this = rustix::thread::gettid();
     if let Err(error) = rustix::process::setpriority_process(Some(this), ROLE_NICENESS) {
         log::debug!(target: "ovsdb_server", "priority of a background thread not lowered ({error})");

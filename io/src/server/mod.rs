@@ -13,6 +13,7 @@ mod listing;
 mod memory;
 mod replication;
 
+use crate::background::Background;
 use crate::bounds::Bounds;
 use crate::daemon::{Running, Signals, run_command};
 use crate::db::{self, Durability, HostSettings, Hosted, Opened, Placement};
@@ -137,6 +138,7 @@ pub fn run_on(disk: Arc<dyn Disk>, config: Config, ready: impl FnOnce() -> Runni
     }));
     let table: Arc<RemoteTable> = Arc::default();
     let tallies = Arc::new(Tallies::new(config.threads));
+    let background = Arc::new(Background::new(Arc::clone(&shared)));
     let runtime_config = runtime::Config {
         threads: config.threads,
         driver,
@@ -151,6 +153,11 @@ pub fn run_on(disk: Arc<dyn Disk>, config: Config, ready: impl FnOnce() -> Runni
             Arc::clone(&table),
             Arc::clone(&tallies),
             bounds,
+            {
+                let handle = handle.clone();
+                let prepared = Inbox::new(move || handle.wake());
+                (Arc::clone(&background), prepared)
+            },
         )
     };
     let control = |workers: Workers| {

@@ -1,0 +1,287 @@
+//! Large transactions, which are parsed and compiled elsewhere than on their worker, and in pieces.
+//!
+//! ```text
+//!  {"id":7,"method":"transact","params":["DB",{…},{…},{…},{…},{…}]}
+//!  └────────────────────────────────────────────┘ └─────────┘ └───┘   cut at commas, each made JSON of its own
+//! ```
+//!
+//! Only what is right is done here. A message that is no transaction, or has a mistake anywhere, is left to be
+//! looked at as a whole, which says what is wrong with it.
+
+use super::methods::Answer;
+use super::{Catalog, Machine, Sessions, reply};
+use crate::ids::SessionId;
+use crate::limits::REQUESTS_PARKED_MAX;
+use crate::txn::{Compiler, Program};
+use bumpalo::Bump;
+use ovsdb_wire::frame::Flags;
+use ovsdb_wire::parse::Parser;
+use ovsdb_wire::value::Value;
+use ovsdb_wire::write;
+use uuid::Uuid;
+
+/// A transaction ready to be handed over to its database.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The client's id as JSON.
+    id: Vec<u8>,
+    /// Of the database.
+    epoch: u64,
+    program: Program,
+    /// Size of the message.
+    bytes: usize,
+}
+
+impl Compiled {
+    /// Compiles a message that was framed with these `flags` and [`cuts`](ovsdb_wire::frame::Framer::cuts).
+    /// `None`: it is to be looked at as a whole.
+    pub fn new(
+        catalog: &Catalog,
+        text: &[u8],
+        cuts: &[usize],
+        flags: Flags,
+        entropy: &mut dyn FnMut() -> Uuid,
+    ) -> Option<Compiled> {
+        let mut pieces = Pieces::new(flags);
+        let mut envelope = Envelope::default();
+        let (first, last) = (*cuts.first()?, *cuts.last()?);
+        let head = pieces.parse(b"", &text[..first], b"]}")?;
+        let (("params", params), before) = head.as_object()?.members().split_last()? else {
+            return None;
+        };
+        envelope.read(before)?;
+        let (Value::String(db), ops) = params.as_array()?.split_first()? else {
+            return None;
+        };
+        let database = catalog.find(db)?;
+        let mut compiler = Compiler::new(&database.schema, entropy);
+        compiler.push(ops).ok()?;
+        for bounds in cuts.windows(2) {
+            let ops = pieces.parse(b"[", &text[bounds[0] + 1..bounds[1]], b"]")?;
+            compiler.push(ops.as_array()?).ok()?;
+        }
+        let tail = pieces.parse(PARAMS_OPEN, &text[last + 1..], b"")?;
+        let (("params", ops), after) = tail.as_object()?.members().split_first()? else {
+            return None;
+        };
+        compiler.push(ops.as_array()?).ok()?;
+        envelope.read(after)?;
+        Some(Compiled {
+            id: envelope.id.filter(|_| envelope.is_transact)?,
+            epoch: database.epoch,
+            program: compiler.finish(),
+            bytes: text.len(),
+        })
+    }
+}
+
+const PARAMS_OPEN: &[u8] = b"{\"params\":[";
+
+/// Parses pieces one after the other, keeping its buffers.
+struct Pieces {
+    parser: Parser,
+    arena: Bump,
+    scratch: Vec<u8>,
+    flags: Flags,
+}
+
+impl Pieces {
+    fn new(flags: Flags) -> Pieces {
+        Pieces {
+            parser: Parser::new(),
+            arena: Bump::new(),
+            scratch: Vec::new(),
+            flags,
+        }
+    }
+
+    fn parse(&mut self, before: &[u8], piece: &[u8], after: &[u8]) -> Option<Value<'_>> {
+        self.arena.reset();
+        self.scratch.clear();
+        for part in [before, piece, after] {
+            self.scratch.extend_from_slice(part);
+        }
+        self.parser.parse(&mut self.scratch, self.flags, &self.arena).ok()
+    }
+}
+
+/// What a message says besides its parameters.
+#[derive(Default)]
+struct Envelope {
+    id: Option<Vec<u8>>,
+    is_transact: bool,
+}
+
+impl Envelope {
+    /// Reads members; `None` for any but an id and the method, or for the second of a name.
+    fn read(&mut self, members: &[(&str, Value<'_>)]) -> Option<()> {
+        for (name, value) in members {
+            match (*name, value) {
+                ("id", value) if self.id.is_none() && !value.is_null() => {
+                    let mut id = Vec::new();
+                    write::value(&mut id, value);
+                    self.id = Some(id);
+                }
+                ("method", Value::String("transact")) if !self.is_transact => self.is_transact = true,
+                _ => return None,
+            }
+        }
+        Some(())
+    }
+}
+
+impl Sessions {
+    /// Takes a transaction that was compiled elsewhere, as [`Sessions::request`] would have. False: its message
+    /// is to be looked at as a whole. The session must not have been read since, nor have been busy.
+    pub fn take_compiled(
+        &mut self,
+        session: SessionId,
+        compiled: Compiled,
+        machine: &mut dyn Machine,
+    ) -> bool {
+        self.prepare(machine);
+        self.prepare(machine);
+        let Some(at) = self
+            .locals
+            .iter()
+            .position(|local| local.database.epoch == compiled.epoch)
+        else {
+            return false;
+        };
+        let Some(state) = self.sessions.get(&session) else {
+            return true;
+        };
+        if self.gate(at).is_some() {
+            return false;
+        }
+        let is_known = state.requests.iter().any(|other| other.id == compiled.id);
+        if is_known || state.requests.len() >= REQUESTS_PARKED_MAX {
+            return false;
+        }
+        let Compiled {
+            id, program, bytes, ..
+        } = compiled;
+        if let Answer::Result(result) = self.submit(session, id.clone(), bytes, at, program, machine) {
+            self.push_reply(session, reply::result(&id, &result), machine);
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Catalog;
+    use super::Compiled;
+    use crate::database::Database;
+    use crate::inbox::Inbox;
+    use crate::schema;
+    use crate::store::Store;
+    use crate::txn::Program;
+    use bumpalo::Bump;
+    use ovsdb_wire::frame::{Framer, Scan};
+    use ovsdb_wire::strict;
+    use std::sync::Arc;
+    use uuid::Uuid;
+
+    const SCHEMA: &str = r#"{"name":"D","tables":{"T":{"columns":{"n":{"type":"integer"},"t":{"type":"string"},
+        "refs":{"type":{"key":{"type":"uuid","refTable":"T"},"min":0,"max":"unlimited"}}}}}}"#;
+
+    fn catalog() -> Catalog {
+        let arena = Bump::new();
+        let schema = schema::parse(&strict::parse(SCHEMA.as_bytes(), &arena).unwrap()).unwrap();
+        let mut store = Store::new(Arc::new(schema), 1, Uuid::nil());
+        let database = Database::new(store.view(), Inbox::new(|| {}), 1);
+        Catalog::default().with(Arc::new(database))
+    }
+
+    /// Operations that name each other's rows across pieces.
+    fn operations(count: usize) -> Vec<String> {
+        let text = r#"x [{\",\\ é "#.repeat(8);
+        (0..count)
+            .map(|n| {
+                let other = (n * 7919) % count;
+                format!(
+                    r#"{{"op":"insert","table":"T","uuid-name":"r{n}","row":{{"n":{n},"t":"{text}","refs":["set",[["named-uuid","r{other}"]]]}}}}"#
+                )
+            })
+            .collect()
+    }
+
+    fn counter() -> impl FnMut() -> Uuid {
+        let mut last = 0;
+        move || {
+            last += 1;
+            Uuid::from_u128(last)
+        }
+    }
+
+    fn compile(catalog: &Catalog, message: &str) -> Option<Compiled> {
+        let mut framer = Framer::new();
+        let Ok(Scan::Text { end, flags }) = framer.scan(message.as_bytes()) else {
+            panic!("the message is framed")
+        };
+        assert!(framer.cuts().len() > 2, "the message is large");
+        Compiled::new(
+            catalog,
+            &message.as_bytes()[..end],
+            framer.cuts(),
+            flags,
+            &mut counter(),
+        )
+    }
+
+    #[test]
+    fn pieces_compile_to_what_the_whole_does() {
+        let catalog = catalog();
+        let operations = operations(2000).join(",");
+        let whole = format!("[{operations}]");
+        let arena = Bump::new();
+        let value = strict::parse(whole.as_bytes(), &arena).unwrap();
+        let schema = &catalog.databases[0].schema;
+        let expected = Program::compile(schema, value.as_array().unwrap(), &mut counter());
+        for message in [
+            format!(r#"{{"id":7,"method":"transact","params":["D",{operations}]}}"#),
+            format!(r#" {{"method":"transact", "params" :["D", {operations} ],"id":7 }}"#),
+            format!(r#"{{"params":["D",{operations}],"id":7,"method":"transact"}}"#),
+        ] {
+            let compiled = compile(&catalog, &message).expect("it is good");
+            assert_eq!(compiled.id, b"7");
+            assert_eq!(compiled.bytes, message.len());
+            assert!(format!("{:?}", compiled.program) == format!("{expected:?}"));
+        }
+    }
+
+    #[test]
+    fn whatever_is_not_right_is_left_to_a_look_at_the_whole() {
+        let catalog = catalog();
+        let good = operations(2000);
+        let with = |at: usize, operation: &str| {
+            let mut operations = good.clone();
+            operations[at] = operation.to_owned();
+            operations.join(",")
+        };
+        let good = good.join(",");
+        let transact =
+            |operations: &str| format!(r#"{{"id":7,"method":"transact","params":["D",{operations}]}}"#);
+        for message in [
+            format!(r#"{{"id":7,"method":"transact","params":["E",{good}]}}"#),
+            format!(r#"{{"id":7,"method":"monitor","params":["D",{good}]}}"#),
+            format!(r#"{{"id":null,"method":"transact","params":["D",{good}]}}"#),
+            format!(r#"{{"method":"transact","params":["D",{good}]}}"#),
+            format!(r#"{{"id":7,"method":"transact","params":["D",{good}],"id":8}}"#),
+            format!(r#"{{"id":7,"method":"transact","params":["D",{good}],"error":3}}"#),
+            format!(r#"{{"id":7,"method":"transact","params":["D"],"x":[{good}]}}"#),
+            format!(r#"{{"id":7,"x":[{good}],"method":"transact","params":["D",{good}]}}"#),
+            transact(&with(1500, "3")),
+            transact(&with(1500, r#"{"op":"insert","table":"T","row":{"n":"x"}}"#)),
+            transact(&with(
+                1500,
+                r#"{"op":"insert","table":"T","uuid-name":"r3","row":{}}"#,
+            )),
+            transact(&with(1500, r#"{"op":"comment","comment":"\x"}"#)),
+            transact(&with(1999, r#"{"op":"abort"}"#)),
+        ] {
+            assert!(compile(&catalog, &message).is_none(), "{}", &message[..80]);
+        }
+    }
+}

@@ -57,6 +57,10 @@ pub const SPECULATION_BYTES_MAX: usize = 64 << 20;
 /// sessions that are furthest behind are closed; they come back and resume from their last transaction id.
 pub const LAGGING_BYTES_MAX: usize = 256 << 20;
 
+/// Sessions of one worker and database that may be told of commits before the others because they get replies. Each
+/// costs a look at all that was committed since the last round; beyond, a round for all is cheaper.
+pub const SESSIONS_AHEAD_MAX: usize = 32;
+
 /// Transactions of one session that may be unanswered and not waiting. Beyond it the session is not read.
 pub const REQUESTS_UNANSWERED_MAX: usize = 256;
 
@@ -102,3 +106,7 @@ pub const FRAGMENT_SHAPES_MAX: usize = 1024;
 
 /// Views that a store knows of before it forgets those that are gone, behind an old one that is not.
 pub const VIEWS_KNOWN_MAX: usize = 1024;
+
+/// Bytes of a record that are made room for at once for each changed row: what a row of a southbound database takes,
+/// so that the record of a large transaction is not moved as it grows.
+pub const RECORD_BYTES_PER_ROW: usize = 320;

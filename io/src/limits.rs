@@ -28,6 +28,10 @@ pub const FLUSH_CHUNK: usize = 256;
 /// requests cannot keep a large fan-out from making progress.
 pub const FLUSH_CHUNK_OLDEST: usize = 64;
 
+/// Longest pause after a fan-out, in milliseconds, however long that took: what a commit of a busy time may wait before
+/// the next one takes it along.
+pub const FANOUT_PAUSE_MAX_MS: u64 = 200;
+
 /// Slices in one `sendmsg` (Linux: UIO_MAXIOV). What is beyond goes out in the next call.
 pub const SEND_SLICES: usize = 1024;
 

@@ -570,6 +570,14 @@ impl Machine for Port<'_> {
         self.resumed.extend(self.conns.get(&session));
     }
 
+    fn is_fanning_out(&self) -> bool {
+        self.io.is_fanning_out()
+    }
+
+    fn again(&mut self) {
+        self.io.again();
+    }
+
     fn random_uuid(&mut self) -> Uuid {
         Uuid::new_v4()
     }

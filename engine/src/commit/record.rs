@@ -9,6 +9,7 @@
 //! such a difference holds whole values throughout, which all versions read alike.
 
 use crate::datum::{self, Datum, print, uuid_text};
+use crate::limits::RECORD_BYTES_PER_ROW;
 use crate::schema::{ColumnSchema, Schema, TableSchema};
 use crate::store::{Row, RowChange, TableChanges};
 use ovsdb_wire::write::{self, Members};
@@ -43,7 +44,8 @@ pub struct Annotations<'a> {
 
 /// Makes the record of a commit; `None` if nothing persistent changed.
 pub fn write(schema: &Schema, changes: &[TableChanges], annotations: &Annotations<'_>) -> Option<Record> {
-    let mut body = Vec::with_capacity(256);
+    let rows: usize = changes.iter().map(|table| table.rows.len()).sum();
+    let mut body = Vec::with_capacity(RECORD_BYTES_PER_ROW * (rows + 1));
     let mut annotations = *annotations;
     annotations.column_diff =
         annotations.column_diff && write_tables(schema, changes, Notation::Differences, &mut body).is_ok();

@@ -144,7 +144,7 @@ impl Monitors {
     fn match_rows(&mut self, changes: &NetChanges, round: &mut Round) {
         let mut signals: Vec<Signal> = Vec::new();
         let mut matches: Vec<Match> = Vec::new();
-        for table in &changes.tables {
+        for table in changes.tables.iter() {
             if self.specs.conditions(table.table).is_empty() {
                 continue;
             }
@@ -204,7 +204,7 @@ impl Monitors {
         parts.sort_unstable();
         parts.dedup();
         let mut slices = Vec::new();
-        for table in &changes.tables {
+        for table in changes.tables.iter() {
             let first = parts.partition_point(|(other, _)| *other < table.table);
             let of_table = parts[first..]
                 .iter()

@@ -4,26 +4,36 @@ use super::Machine;
 use crate::database::Database;
 use crate::hash::HashMap;
 use crate::ids::{CommitSeq, SessionId};
-use crate::limits::LAGGING_BYTES_MAX;
+use crate::limits::{LAGGING_BYTES_MAX, SESSIONS_AHEAD_MAX};
 use crate::monitor::{Monitors, Sink};
 use crate::store::{NetChanges, View};
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One worker's part of one database.
 ///
-/// All its sessions stand at `seen`, except those that lag because their sockets are full: they stand at
-/// a base, the version that was seen when they fell behind, shared by all that fell behind there.
+/// Updates go out in rounds. While the sends of one are still on their way, and for a while after, nothing more is
+/// told, and the next round tells once of everything that has been published meanwhile. A session that gets a reply
+/// does not wait for that: it is told everything before it, and goes ahead of the others until the next round.
+///
+/// ```text
+///   base ─ sessions whose sockets are full │ told ─ all others │ … seen ─ those ahead │ published
+/// ```
 pub(super) struct Local {
     pub(super) database: Arc<Database>,
+    /// What requests are answered from.
     pub(super) seen: View,
+    /// What all sessions have been told of that stand at no base; `seen`, or an earlier version during a round.
+    told: View,
     pub(super) monitors: Monitors,
     /// By commit, each with at least one session of `standing`.
     bases: BTreeMap<CommitSeq, Base>,
-    /// The base of each lagging session that has monitors here.
+    /// The base of each session that has monitors here and does not stand at `told`.
     standing: HashMap<SessionId, CommitSeq>,
-    /// Rough bytes of all changes seen so far; differences of it say what a base keeps alive at most.
+    /// Those of them whose sockets are not full; they join the others in the next round.
+    ahead: BTreeSet<SessionId>,
+    /// Rough bytes of all changes told so far; differences of it say what a base keeps alive at most.
     changed_bytes: usize,
 }
 
@@ -40,69 +50,127 @@ impl Local {
         let monitors = Monitors::new(Arc::clone(&database.schema), Arc::clone(&database.fragments));
         Local {
             database,
+            told: seen.clone(),
             seen,
             monitors,
             bases: BTreeMap::new(),
             standing: HashMap::default(),
+            ahead: BTreeSet::new(),
             changed_bytes: 0,
         }
     }
 
-    /// Tells all sessions that do not lag of what has been published since. Returns sessions that have
-    /// fallen too far behind.
+    /// Takes over what has been published, and tells of it unless the last round is still on its way: then
+    /// [`Machine::again`] is asked for. Returns sessions that have fallen too far behind.
     pub(super) fn advance(&mut self, machine: &mut dyn Machine) -> Vec<SessionId> {
         let view = self.database.view();
-        if view.seq() == self.seen.seq() {
+        if view.seq() != self.seen.seq() {
+            self.seen = view;
+        }
+        if !self.is_in_round() {
             return Vec::new();
         }
-        let net = self.net_changes(&self.seen, &view);
-        self.changed_bytes += net.approx_bytes();
-        self.monitors
-            .publish(&net, view.txn_id(), &mut ToMachine(machine));
-        self.seen = view;
+        if self.monitors.is_empty() {
+            self.told = self.seen.clone();
+            return Vec::new();
+        }
+        if machine.is_fanning_out() {
+            machine.again();
+            return Vec::new();
+        }
+        self.tell_all(machine);
         self.sessions_too_far_behind()
     }
 
-    /// From now on nothing is sent to the session until [`Local::catch_up`].
+    /// Makes a round: tells all sessions that stand at no base, and those ahead, of what has been seen.
+    fn tell_all(&mut self, machine: &mut dyn Machine) {
+        let (net, bytes) = self.net_changes(&self.told, &self.seen);
+        self.changed_bytes += bytes;
+        self.monitors
+            .publish(&net, self.seen.txn_id(), &mut ToMachine(machine));
+        self.told = self.seen.clone();
+        let ahead: Vec<SessionId> = std::mem::take(&mut self.ahead).into_iter().collect();
+        self.catch_up(&ahead, machine);
+    }
+
+    /// Something that has been seen has not been told to all.
+    fn is_in_round(&self) -> bool {
+        self.told.seq() != self.seen.seq()
+    }
+
+    /// True if the session may not have been told of all that has been seen.
+    pub(super) fn is_behind(&self, session: SessionId) -> bool {
+        self.standing.contains_key(&session) || (self.is_in_round() && self.monitors.has_session(session))
+    }
+
+    /// The session's socket is full: from now on nothing is sent to it until [`Local::catch_up`].
     pub(super) fn lag(&mut self, session: SessionId) {
-        if !self.monitors.has_session(session) || self.standing.contains_key(&session) {
+        self.ahead.remove(&session);
+        self.stand(session, self.told.clone());
+    }
+
+    /// The session has been told of all that has been seen, or has a new monitor with the contents of that.
+    pub(super) fn place_at_seen(&mut self, session: SessionId) {
+        if self.is_in_round() {
+            self.stand(session, self.seen.clone());
+            self.ahead.insert(session);
+        }
+    }
+
+    /// Has the session stand at a base, if it does not yet and has monitors.
+    fn stand(&mut self, session: SessionId, view: View) {
+        if !self.monitors.has_session(session) {
             return;
         }
         self.monitors.set_lagging(session, true);
-        self.standing.insert(session, self.seen.seq());
-        let base = self.bases.entry(self.seen.seq()).or_insert_with(|| Base {
-            view: self.seen.clone(),
+        if self.standing.contains_key(&session) {
+            return;
+        }
+        self.standing.insert(session, view.seq());
+        let base = self.bases.entry(view.seq()).or_insert_with(|| Base {
+            view,
             sessions_count: 0,
             changed_bytes: self.changed_bytes,
         });
         base.sessions_count += 1;
     }
 
-    /// Tells lagging sessions in one update each of everything they have missed; they do not lag any more.
-    /// Those that stand at one base share the work.
+    /// Tells sessions in one update each of everything they have missed. Those that stand at one base share
+    /// the work. Afterwards they stand with the others, or during a round ahead of them; when these would become
+    /// too many, the next round is made at once.
     pub(super) fn catch_up(&mut self, sessions: &[SessionId], machine: &mut dyn Machine) {
+        if self.is_in_round() && self.ahead.len() + sessions.len() > SESSIONS_AHEAD_MAX {
+            self.tell_all(machine);
+        }
         let mut by_base: BTreeMap<CommitSeq, Vec<SessionId>> = BTreeMap::new();
-        for session in sessions {
-            if let Some(seq) = self.standing.get(session) {
-                by_base.entry(*seq).or_default().push(*session);
-            }
+        for session in sessions.iter().filter(|session| self.is_behind(**session)) {
+            let seq = self.standing.get(session).copied();
+            by_base
+                .entry(seq.unwrap_or_else(|| self.told.seq()))
+                .or_default()
+                .push(*session);
         }
         for (seq, sessions) in by_base {
             if seq != self.seen.seq() {
-                let net = self.net_changes(&self.bases[&seq].view, &self.seen);
+                let from = self.bases.get(&seq).map_or(&self.told, |base| &base.view);
+                let (net, _) = self.net_changes(from, &self.seen);
                 let last_id = self.seen.txn_id();
                 self.monitors
                     .catch_up(&sessions, &net, last_id, &mut ToMachine(machine));
             }
-            sessions.into_iter().for_each(|session| self.forget(session));
+            for session in sessions {
+                self.forget(session);
+                self.place_at_seen(session);
+            }
         }
     }
 
-    /// The session is gone or does not lag any more.
+    /// The session is gone or stands at no base any more.
     pub(super) fn forget(&mut self, session: SessionId) {
         let Some(seq) = self.standing.remove(&session) else {
             return;
         };
+        self.ahead.remove(&session);
         self.monitors.set_lagging(session, false);
         let base = self
             .bases
@@ -126,10 +194,15 @@ impl Local {
         standing.map(|(session, _)| *session).collect()
     }
 
-    fn net_changes(&self, from: &View, to: &View) -> NetChanges {
+    /// What leads from one version to another, and rough bytes that the versions between them keep alive.
+    fn net_changes(&self, from: &View, to: &View) -> (NetChanges, usize) {
         match self.database.history().range(from.seq(), to.seq()) {
-            Some(sets) => NetChanges::merge(&sets),
-            None => to.diff(from),
+            Some(sets) => (NetChanges::merge(&sets), sets.iter().map(|set| set.bytes).sum()),
+            None => {
+                let net = to.diff(from);
+                let bytes = net.approx_bytes();
+                (net, bytes)
+            }
         }
     }
 }
@@ -142,5 +215,160 @@ impl Sink for ToMachine<'_> {
         for segment in segments {
             self.0.send(session, segment.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Local;
+    use crate::database::Database;
+    use crate::datum::{Atom, Datum};
+    use crate::ids::{SessionId, TableId, WorkerId};
+    use crate::inbox::Inbox;
+    use crate::monitor::Version;
+    use crate::schema;
+    use crate::session::Machine;
+    use crate::store::{Row, Store};
+    use bumpalo::Bump;
+    use bytes::Bytes;
+    use ovsdb_wire::strict;
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use uuid::Uuid;
+
+    /// Keeps what is sent to each session.
+    #[derive(Default)]
+    struct Wire {
+        is_fanning_out: bool,
+        is_asked_again: bool,
+        sent: BTreeMap<SessionId, String>,
+    }
+
+    impl Machine for Wire {
+        fn send(&mut self, session: SessionId, bytes: Bytes) {
+            self.send_copy(session, &bytes);
+        }
+        fn send_copy(&mut self, session: SessionId, bytes: &[u8]) {
+            let text = self.sent.entry(session).or_default();
+            text.push_str(std::str::from_utf8(bytes).unwrap());
+        }
+        fn close(&mut self, _session: SessionId) {}
+        fn resume(&mut self, _session: SessionId) {}
+        fn random_uuid(&mut self) -> Uuid {
+            Uuid::nil()
+        }
+        fn is_fanning_out(&self) -> bool {
+            self.is_fanning_out
+        }
+        fn again(&mut self) {
+            self.is_asked_again = true;
+        }
+    }
+
+    impl Wire {
+        /// The numbers of the rows that the session has been told of since the last look.
+        fn told(&mut self, session: SessionId) -> Vec<u32> {
+            let text = self.sent.remove(&session).unwrap_or_default();
+            let numbers = text.split(r#""n":"#).skip(1);
+            let mut numbers: Vec<u32> = numbers
+                .map(|rest| rest[..rest.find('}').unwrap()].parse().unwrap())
+                .collect();
+            numbers.sort_unstable();
+            numbers
+        }
+    }
+
+    struct Bench {
+        store: Store,
+        local: Local,
+        wire: Wire,
+        count: u32,
+    }
+
+    impl Bench {
+        fn new() -> Bench {
+            let arena = Bump::new();
+            let text = br#"{"name":"D","tables":{"T":{"columns":{"n":{"type":"integer"}}}}}"#;
+            let schema = schema::parse(&strict::parse(text, &arena).unwrap()).unwrap();
+            let mut store = Store::new(Arc::new(schema), 1, Uuid::nil());
+            let database = Database::new(store.view(), Inbox::new(|| {}), 1 << 20);
+            Bench {
+                store,
+                local: Local::new(Arc::new(database)),
+                wire: Wire::default(),
+                count: 0,
+            }
+        }
+
+        fn monitor(&mut self, session: SessionId) {
+            let arena = Bump::new();
+            let requests = strict::parse(br#"{"T":{}}"#, &arena)
+                .unwrap()
+                .as_object()
+                .unwrap();
+            let local = &mut self.local;
+            local.catch_up(&[session], &mut self.wire);
+            let (seen, history) = (&local.seen, local.database.history());
+            let added = local
+                .monitors
+                .add(session, Version::V2, b"1", requests, None, seen, history);
+            added.unwrap();
+            local.place_at_seen(session);
+        }
+
+        /// Publishes the next row and lets the worker look.
+        fn commit(&mut self) {
+            self.count += 1;
+            let columns = vec![
+                Datum::One(Atom::Uuid(Uuid::from_u128(u128::from(self.count)))),
+                Datum::One(Atom::Uuid(Uuid::nil())),
+                Datum::One(Atom::Integer(i64::from(self.count))),
+            ];
+            self.store.begin();
+            self.store.insert(TableId(0), Row::new(columns));
+            let set = self.store.finish(Uuid::from_u128(u128::from(self.count)));
+            let view = self.store.view();
+            self.local.database.publish(vec![Arc::new(set)], view);
+            self.local.advance(&mut self.wire);
+        }
+    }
+
+    #[test]
+    fn a_round_is_merged_and_replies_do_not_wait_for_it() {
+        let session = |number| SessionId::new(WorkerId(0), number);
+        let (early, patient, late, full) = (session(1), session(2), session(3), session(4));
+        let mut bench = Bench::new();
+        for id in [early, patient, full] {
+            bench.monitor(id);
+        }
+        bench.wire.is_fanning_out = true;
+        bench.commit();
+        assert!(bench.wire.is_asked_again);
+        assert_eq!(bench.wire.told(early), [], "a round is under way");
+        bench.local.catch_up(&[early], &mut bench.wire);
+        assert_eq!(bench.wire.told(early), [1], "its reply rests on row 1");
+        bench.commit();
+        bench.local.lag(full);
+        // The first contents of a new monitor are those of now.
+        bench.monitor(late);
+        bench.commit();
+        bench.local.catch_up(&[early], &mut bench.wire);
+        assert_eq!(bench.wire.told(early), [2, 3]);
+        bench.commit();
+        bench.wire.is_fanning_out = false;
+        bench.local.advance(&mut bench.wire);
+        assert_eq!(bench.wire.told(early), [4]);
+        assert_eq!(bench.wire.told(patient), [1, 2, 3, 4]);
+        assert_eq!(bench.wire.told(late), [3, 4]);
+        assert_eq!(bench.wire.told(full), []);
+        bench.commit();
+        for id in [early, patient, late] {
+            assert_eq!(bench.wire.told(id), [5], "all stand together again");
+        }
+        bench.local.catch_up(&[full], &mut bench.wire);
+        assert_eq!(bench.wire.told(full), [1, 2, 3, 4, 5]);
+        assert!(
+            bench.local.standing.is_empty() && bench.local.bases.is_empty() && bench.local.ahead.is_empty()
+        );
     }
 }

@@ -53,6 +53,12 @@ pub trait Machine {
     fn close(&mut self, session: SessionId);
     /// The session may be read again after [`Flow::Wait`].
     fn resume(&mut self, session: SessionId);
+    /// Updates to many sessions are on their way, or have just been: the next ones had better wait and be merged.
+    fn is_fanning_out(&self) -> bool {
+        false
+    }
+    /// Asks for another turn, soon or when that is over.
+    fn again(&mut self) {}
     fn random_uuid(&mut self) -> Uuid;
 }
 
@@ -319,9 +325,10 @@ impl Sessions {
         segments: impl IntoIterator<Item = Bytes>,
         machine: &mut dyn Machine,
     ) {
-        if self.sessions.get(&id).is_some_and(|session| session.is_lagging) {
-            for local in &mut self.locals {
-                local.catch_up(&[id], machine);
+        let is_full = self.sessions.get(&id).is_some_and(|session| session.is_lagging);
+        for local in self.locals.iter_mut().filter(|local| local.is_behind(id)) {
+            local.catch_up(&[id], machine);
+            if is_full {
                 local.lag(id);
             }
         }

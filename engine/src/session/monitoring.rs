@@ -40,9 +40,7 @@ impl Sessions {
             .transpose();
         let local = &mut self.locals[local];
         // What the session has missed so far is older than the new monitor's first contents.
-        if session.is_lagging {
-            local.catch_up(&[call.session], machine);
-        }
+        local.catch_up(&[call.session], machine);
         let mut id = Vec::new();
         write::value(&mut id, &arguments.id);
         let added = local.monitors.add(
@@ -57,6 +55,7 @@ impl Sessions {
         if let (Ok((monitor, _)), Err(_)) = (&added, &last_id) {
             local.monitors.cancel(*monitor);
         }
+        local.place_at_seen(call.session);
         if session.is_lagging {
             local.lag(call.session);
         }
@@ -94,14 +93,13 @@ impl Sessions {
         let Some(local) = self.locals.iter_mut().find(|local| local.database.epoch == epoch) else {
             return Answer::Refused(RequestError::unknown_monitor_session(change.id));
         };
-        if session.is_lagging {
-            local.catch_up(&[call.session], machine);
-        }
+        local.catch_up(&[call.session], machine);
         let mut new_id = Vec::new();
         write::value(&mut new_id, &change.new_id);
         let changed = local
             .monitors
             .change(monitor, &new_id, requests, &local.seen, &mut ToMachine(machine));
+        local.place_at_seen(call.session);
         if session.is_lagging {
             local.lag(call.session);
         }

@@ -29,20 +29,26 @@ pub struct ChangeSet {
     pub seq: CommitSeq,
     pub txn_id: Uuid,
     /// In ascending order of table, without empty entries.
-    pub tables: Vec<TableChanges>,
+    pub tables: Arc<[TableChanges]>,
+    /// Rough memory in bytes that keeping this change set keeps alive.
+    pub bytes: usize,
 }
 
 /// The net changes of a range of commits, each row at most once; what notifications are made from.
 #[derive(Clone, Debug, Default)]
 pub struct NetChanges {
     /// In ascending order of table, without empty entries.
-    pub tables: Vec<TableChanges>,
+    pub tables: Arc<[TableChanges]>,
 }
 
 impl ChangeSet {
-    /// Rough memory in bytes that keeping this change set keeps alive.
-    pub fn approx_bytes(&self) -> usize {
-        approx_bytes(&self.tables)
+    pub(super) fn new(seq: CommitSeq, txn_id: Uuid, tables: Vec<TableChanges>) -> ChangeSet {
+        ChangeSet {
+            seq,
+            txn_id,
+            bytes: approx_bytes(&tables),
+            tables: tables.into(),
+        }
     }
 }
 
@@ -65,12 +71,12 @@ impl NetChanges {
     pub fn merge(sets: &[Arc<ChangeSet>]) -> NetChanges {
         if let [only] = sets {
             return NetChanges {
-                tables: only.tables.clone(),
+                tables: Arc::clone(&only.tables),
             };
         }
         let mut net = NetBuilder::default();
         for set in sets {
-            for table in &set.tables {
+            for table in set.tables.iter() {
                 for change in &table.rows {
                     net.add(table.table, change);
                 }
@@ -83,7 +89,7 @@ impl NetChanges {
         self.tables.is_empty()
     }
 
-    /// See [`ChangeSet::approx_bytes`].
+    /// See [`ChangeSet::bytes`].
     pub fn approx_bytes(&self) -> usize {
         approx_bytes(&self.tables)
     }
@@ -146,7 +152,9 @@ impl NetBuilder {
                 }),
             }
         }
-        NetChanges { tables }
+        NetChanges {
+            tables: tables.into(),
+        }
     }
 }
 

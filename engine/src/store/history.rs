@@ -45,12 +45,12 @@ impl History {
         let mut inner = self.inner.write();
         let last = inner.sets.back().map_or(inner.base.0, |last| last.seq);
         assert_eq!(set.seq, last.next(), "commit sequence numbers have no gaps");
-        inner.bytes += set.approx_bytes();
+        inner.bytes += set.bytes;
         inner.by_id.insert(set.txn_id, set.seq);
         inner.sets.push_back(set);
         while inner.bytes > inner.bytes_max && inner.sets.len() > 1 {
             let gone = inner.sets.pop_front().expect("more than one is kept");
-            inner.bytes -= gone.approx_bytes();
+            inner.bytes -= gone.bytes;
             let (base_seq, base_id) = inner.base;
             if inner.by_id.get(&base_id) == Some(&base_seq) {
                 inner.by_id.remove(&base_id);

@@ -344,11 +344,7 @@ impl Store {
                 self.free[entry.table.at()].push(entry.slot.0);
             }
         }
-        ChangeSet {
-            seq: self.seq,
-            txn_id,
-            tables,
-        }
+        ChangeSet::new(self.seq, txn_id, tables)
     }
 
     /// True if the open transaction would change some row.
@@ -473,18 +469,17 @@ impl Store {
     }
 
     fn change(&mut self, table: TableId, slot: RowSlot, new: Option<Row>) {
-        let old = self.table(table).at(slot).cloned();
+        let old = self.apply(table, slot, new, self.seq.next());
         let journal = self.journal();
         if let hashbrown::hash_map::Entry::Vacant(place) = journal.places.entry((table, slot)) {
             place.insert(journal.touched.len());
             journal.touched.push(Touched { table, slot, old });
         }
-        self.apply(table, slot, new, self.seq.next());
     }
 
     /// The one place where a row of the working version changes. Versions from commit `since` on do not need
-    /// the index entries that the slot loses.
-    fn apply(&mut self, table: TableId, slot: RowSlot, new: Option<Row>, since: CommitSeq) {
+    /// the index entries that the slot loses. Returns what the slot held.
+    fn apply(&mut self, table: TableId, slot: RowSlot, new: Option<Row>, since: CommitSeq) -> Option<Row> {
         let view = &mut self.tables[table.at()];
         let old = view.rows.set(slot.0, new.clone());
         match (&old, &new) {
@@ -492,10 +487,10 @@ impl Store {
             (Some(_), None) => view.len -= 1,
             _ => {}
         }
-        let indexes = Arc::clone(&self.tables[table.at()].indexes);
-        self.dead
-            .move_entries(&indexes, (table, slot), old.as_ref(), new.as_ref(), since);
+        let (dead, indexes) = (&mut self.dead, &view.indexes);
+        dead.move_entries(indexes, (table, slot), old.as_ref(), new.as_ref(), since);
         self.strong.row_changed(table, old.as_ref(), new.as_ref());
+        old
     }
 }
 

@@ -116,8 +116,11 @@ pub trait Outgoing {
     /// either, except through a failing send.
     fn pause_reading(&mut self, conn: ConnId, pause: bool);
 
-    /// Asks for another call of `woken` once the events that are ready have been served: the way to cut long
-    /// work into steps.
+    /// Whether a fan-out to many connections is under way, or has just been: then the next one had better wait.
+    fn is_fanning_out(&self) -> bool;
+
+    /// Asks for another call of `woken` once the events that are ready have been served, and when a fan-out and the
+    /// pause after it are over: the way to cut long work into steps.
     fn again(&mut self);
 
     /// Monotonic time in milliseconds, the same clock as `tick`'s.

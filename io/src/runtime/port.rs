@@ -7,7 +7,9 @@ use super::output::Output;
 use super::start::Shared;
 use super::stream::Stream;
 use super::worker::elapsed_ms;
-use crate::limits::{FLUSH_CHUNK, FLUSH_CHUNK_OLDEST, READ_POOL_BUFFERS, SEND_SLICES, TLS_SEAL_BYTES};
+use crate::limits::{
+    FANOUT_PAUSE_MAX_MS, FLUSH_CHUNK, FLUSH_CHUNK_OLDEST, READ_POOL_BUFFERS, SEND_SLICES, TLS_SEAL_BYTES,
+};
 use crate::tls::Pump;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -15,7 +17,7 @@ use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// Slices gathered without allocating.
@@ -39,6 +41,7 @@ pub(super) struct Port {
     fresh: Vec<ConnId>,
     /// Those that did not fit into their turn's chunk, oldest first.
     waiting: VecDeque<ConnId>,
+    fanout: Fanout,
     /// A turn is open: events were told to the handler since `turn_end`.
     pub(super) turn: Turn,
     /// The handler wants to be woken.
@@ -48,6 +51,26 @@ pub(super) struct Port {
     pub(super) read_pool: Vec<Vec<u8>>,
     pub(super) shared: Arc<Shared>,
     clock: Instant,
+}
+
+/// Sending to more connections than one chunk, and the pause after it. The pause is as long as the sending was, so
+/// that at most half of a worker's time goes into fan-outs: the other half is for requests, and what these bring
+/// about goes out together in the next one.
+#[derive(Debug, Default)]
+struct Fanout {
+    since: Option<Instant>,
+    pause_end: Option<Instant>,
+}
+
+impl Fanout {
+    fn goes_on(&mut self, is_under_way: bool) {
+        if is_under_way {
+            self.since.get_or_insert_with(Instant::now);
+        } else if let Some(since) = self.since.take() {
+            let pause = since.elapsed().min(Duration::from_millis(FANOUT_PAUSE_MAX_MS));
+            self.pause_end = Some(Instant::now() + pause);
+        }
+    }
 }
 
 /// What became of an attempt to send.
@@ -67,6 +90,7 @@ impl Port {
             handshakes: Handshakes::new(),
             fresh: Vec::new(),
             waiting: VecDeque::new(),
+            fanout: Fanout::default(),
             turn: Turn::Closed,
             again: false,
             turner,
@@ -208,6 +232,12 @@ impl Port {
             .min(self.waiting.len());
         chunk.extend(self.waiting.drain(..oldest));
         self.waiting.extend(self.fresh.drain(..));
+        self.fanout.goes_on(!self.waiting.is_empty());
+    }
+
+    /// When the pause after the last fan-out is over, if it is not.
+    pub(super) fn pause_end(&self) -> Option<Instant> {
+        self.fanout.pause_end.filter(|end| *end > Instant::now())
     }
 
     /// Whether connections are left to flush.
@@ -366,6 +396,10 @@ impl Outgoing for Port {
             }
             (true, Reading::Paused(_)) | (false, Reading::Allowed | Reading::Resumed) => {}
         }
+    }
+
+    fn is_fanning_out(&self) -> bool {
+        !self.waiting.is_empty() || self.pause_end().is_some()
     }
 
     fn again(&mut self) {

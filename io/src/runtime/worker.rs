@@ -23,7 +23,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout_at};
 
 /// A worker: its handler and everything the handler's orders act upon.
 pub(super) struct Worker<H> {
@@ -168,16 +168,27 @@ async fn turn_for_ever<H: Handler>(driver: Driver, cell: WorkerCell<H>, turner: 
     let mut chunk = Vec::with_capacity(FLUSH_CHUNK + FLUSH_CHUNK_OLDEST);
     let mut time = TurnTime::new(Arc::clone(&cell.borrow().port.shared));
     loop {
-        if run_turn(&cell, &mut chunk, &mut time) {
-            driver.breathe().await;
-        } else {
-            turner.notified().await;
+        match run_turn(&cell, &mut chunk, &mut time) {
+            Next::Turn => driver.breathe().await,
+            // A timeout that passes is as good as a wake-up: both mean another turn.
+            Next::TurnAt(at) => drop(timeout_at(at.into(), turner.notified()).await),
+            Next::Rest => turner.notified().await,
         }
     }
 }
 
+/// What comes after a turn.
+enum Next {
+    /// Another one, once others have had theirs.
+    Turn,
+    /// Another one then, or when something happens before.
+    TurnAt(Instant),
+    /// Nothing until something happens.
+    Rest,
+}
+
 /// Ends the turn if one is open, flushes one chunk, and says whether there is more to do.
-fn run_turn<H: Handler>(cell: &WorkerCell<H>, chunk: &mut Vec<ConnId>, time: &mut TurnTime) -> bool {
+fn run_turn<H: Handler>(cell: &WorkerCell<H>, chunk: &mut Vec<ConnId>, time: &mut TurnTime) -> Next {
     let mut worker = cell.borrow_mut();
     let Worker { handler, port } = &mut *worker;
     if std::mem::take(&mut port.again) {
@@ -206,5 +217,12 @@ fn run_turn<H: Handler>(cell: &WorkerCell<H>, chunk: &mut Vec<ConnId>, time: &mu
     }
     let is_asked = port.handshakes.renew();
     time.took(since);
-    is_asked || port.again || matches!(port.turn, Turn::Open { .. }) || port.has_unflushed()
+    if is_asked || matches!(port.turn, Turn::Open { .. }) || port.has_unflushed() {
+        return Next::Turn;
+    }
+    match (port.again, port.pause_end()) {
+        (true, Some(end)) => Next::TurnAt(end),
+        (true, None) => Next::Turn,
+        (false, _) => Next::Rest,
+    }
 }

@@ -360,6 +360,37 @@ fn bounds_of_clients_are_kept() {
     server.stop();
 }
 
+/// Clients must get on with a server that never heard of conditions; upstream's command tries that.
+#[test]
+fn conditions_can_be_made_unknown() {
+    let scratch = Scratch::new();
+    databases(&scratch);
+    let server = Operated::start(&scratch, |command| {
+        command.args(["--remote=punix:a.sock", "load.db"]);
+    });
+    let connect = || Client::unix(&scratch.join("a.sock"));
+    let requests = json!({"Item": [{"columns": ["number"]}]});
+    let mut before = connect();
+    before
+        .call("monitor_cond", json!(["Load", "m", requests]))
+        .unwrap();
+    server.command("ovsdb-server/disable-monitor-cond", &[]).unwrap();
+    let is_gone = |client: &mut Client| {
+        client
+            .try_send("echo", json!([]))
+            .and_then(|id| client.try_reply(id))
+            .is_err()
+    };
+    wait::until("the end of the session", || is_gone(&mut before).then_some(()));
+    let mut after = connect();
+    for method in ["monitor_cond", "monitor_cond_since"] {
+        let refused = after.call(method, json!(["Load", "m", requests]));
+        assert_eq!(refused, Err(json!("unknown method")), "{method}");
+    }
+    after.call("monitor", json!(["Load", "m", requests])).unwrap();
+    server.stop();
+}
+
 /// A cluster's first file is served by the packaged server, and the packaged tool knows what is in both kinds.
 #[test]
 fn files_of_clusters_are_those_of_the_packaged_programs() {

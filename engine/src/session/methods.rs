@@ -88,7 +88,11 @@ impl Sessions {
         {
             return Flow::Continue;
         }
-        let request = Request::parse(method, params);
+        let request = if self.shared.knows(method) {
+            Request::parse(method, params)
+        } else {
+            Err(RequestError::UNKNOWN_METHOD)
+        };
         if let Ok(Request::Echo { params }) = request {
             let mut result = Vec::new();
             write::value(&mut result, &Value::Array(params));

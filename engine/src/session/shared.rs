@@ -9,7 +9,7 @@ use crate::sequencer::Told;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use uuid::Uuid;
 
 /// The process as its sessions see it.
@@ -21,6 +21,8 @@ pub struct Shared {
     workers: Vec<Inbox<WorkerEvent>>,
     /// How often sessions have been closed from outside.
     disconnections: AtomicU64,
+    /// Monitors with conditions are as unknown as to upstream before 2.5.
+    is_monitor_cond_disabled: AtomicBool,
     /// The last epoch given away.
     epochs: AtomicU64,
     /// Called after each publication and after each change of the catalog.
@@ -83,6 +85,7 @@ impl Shared {
             catalog,
             workers,
             disconnections: AtomicU64::new(0),
+            is_monitor_cond_disabled: AtomicBool::new(false),
             epochs: AtomicU64::new(0),
             watcher: Box::new(watcher),
         }
@@ -175,6 +178,18 @@ impl Shared {
             self.worker(notice.session.worker())
                 .push(WorkerEvent::Notice(notice));
         }
+    }
+
+    /// Has the process forget for good that there are monitors with conditions, and every session end.
+    pub fn disable_monitor_cond(&self, reason: &str) {
+        self.is_monitor_cond_disabled.store(true, Ordering::Release);
+        self.disconnect(Which::All, reason);
+    }
+
+    /// Whether `method` is known.
+    pub(super) fn knows(&self, method: &str) -> bool {
+        !matches!(method, "monitor_cond" | "monitor_cond_since")
+            || !self.is_monitor_cond_disabled.load(Ordering::Acquire)
     }
 
     /// How often [`Shared::disconnect`] has been called.

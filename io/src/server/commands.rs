@@ -31,6 +31,12 @@ pub(super) fn register(commands: &mut Commands, server: &Shared) {
     add("ovsdb-server/compact", "", 0..=1, compact);
     add("ovsdb-server/reconnect", "", 0..=0, reconnect);
     add("ovsdb-server/reload", "", 0..=0, reload);
+    add(
+        "ovsdb-server/disable-monitor-cond",
+        "",
+        0..=0,
+        disable_monitor_cond,
+    );
     add("ovsdb-server/get-db-storage-status", "DB", 1..=1, storage_status);
     add("ovsdb-server/sync-status", "", 0..=0, sync_status);
     add(
@@ -235,6 +241,12 @@ fn reconnect(server: &Shared, _args: &[String], answer: Answer) {
         .borrow()
         .shared
         .disconnect(Which::All, "user ran ovsdb-server/reconnect");
+    answer.done();
+}
+
+fn disable_monitor_cond(server: &Shared, _args: &[String], answer: Answer) {
+    let reason = "user ran ovsdb-server/disable-monitor-cond";
+    server.borrow().shared.disable_monitor_cond(reason);
     answer.done();
 }
 

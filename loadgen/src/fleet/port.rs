@@ -74,6 +74,9 @@ pub struct Port {
     /// Clients that wait for their turn to ask for data, and how many are asking.
     pub(super) greeted: VecDeque<usize>,
     pub(super) asking: usize,
+    /// Whether a client has its first contents. Until then one client asks alone: its answer is kept whole, so that
+    /// those of the others, which are hashed where they are long, are known whichever is complete first.
+    pub(super) has_contents: bool,
     /// Clients with something to send.
     pub(super) dirty: Vec<usize>,
     /// Long messages that are kept whole at present, and their bytes.
@@ -323,7 +326,7 @@ impl Port {
         if client.phase == Phase::Greeting
             && let Some(requests) = (self.plan.monitor)(self.first + index)
         {
-            if self.asking < self.plan.asking_max {
+            if self.asking < self.asking_max() {
                 self.ask_for_data(index, &requests);
             } else {
                 self.clients[index].phase = Phase::Greeted;
@@ -335,12 +338,22 @@ impl Port {
         self.leave_underway(index);
         self.pace.succeeded();
         if before == Phase::Asking {
+            self.has_contents = true;
             self.stop_asking();
         }
         self.board
             .ready
             .fetch_add(1, std::sync::atomic::Ordering::Release);
         true
+    }
+
+    /// Clients that may be asking for data at the same time.
+    fn asking_max(&self) -> usize {
+        if self.has_contents {
+            self.plan.asking_max
+        } else {
+            1
+        }
     }
 
     fn ask_for_data(&mut self, index: usize, requests: &str) {
@@ -359,7 +372,7 @@ impl Port {
     fn stop_asking(&mut self) {
         self.asking -= 1;
         // One that has lost its connection since it was queued is queued again, if it has a new one.
-        while self.asking < self.plan.asking_max
+        while self.asking < self.asking_max()
             && let Some(index) = self.greeted.pop_front()
         {
             let requests = (self.plan.monitor)(self.first + index);

@@ -97,6 +97,7 @@ impl<B: Behaviour> Shard<B> {
             underway: 0,
             greeted: Default::default(),
             asking: 0,
+            has_contents: false,
             dirty: Vec::new(),
             references: 0,
             reference_bytes: 0,

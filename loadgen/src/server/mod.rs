@@ -3,6 +3,7 @@
 mod certificates;
 pub mod control;
 pub mod database;
+mod janitor;
 pub mod spawn;
 mod version;
 

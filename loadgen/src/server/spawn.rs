@@ -12,6 +12,7 @@ use crate::error::{Failure, Result};
 use crate::fleet::Address;
 use crate::measure::process::Process;
 use crate::server::certificates::Certificates;
+use crate::server::janitor::Janitor;
 use crate::server::{Control, database};
 
 /// Name of the database's file.
@@ -49,6 +50,8 @@ pub struct Spawned {
     command: String,
     child: Child,
     address: Address,
+    /// Before the directory, which it removes unless it is dismissed first.
+    janitor: Janitor,
     directory: TempDir,
 }
 
@@ -86,11 +89,14 @@ impl Spawned {
                 (certificates.fill_in(&command), address)
             }
         };
+        let mut janitor = Janitor::hire(directory.path())?;
         let child = launch(&command, &directory)?;
+        janitor.watch(Some(child.id()));
         let mut spawned = Spawned {
             command,
             child,
             address,
+            janitor,
             directory,
         };
         spawned.wait_until_serving()?;
@@ -108,6 +114,7 @@ impl Spawned {
     /// Starts the server again on the same database and address, after [`Spawned::stop`].
     pub fn start_again(&mut self) -> Result<()> {
         self.child = launch(&self.command, &self.directory)?;
+        self.janitor.watch(Some(self.child.id()));
         self.wait_until_serving()
     }
 
@@ -185,6 +192,14 @@ impl Spawned {
 
     /// Ends the server, by force if it does not end by itself.
     pub fn stop(&mut self) {
+        // A process that has ended already may have left its number to another.
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            self.end();
+        }
+        self.janitor.watch(None);
+    }
+
+    fn end(&mut self) {
         let pid = rustix::process::Pid::from_child(&self.child);
         let asked = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         let deadline = Instant::now() + STOP_MAX;

@@ -56,32 +56,50 @@ fn load(options: &Options) -> Result<()> {
         promise("--json", &options.json)?,
         promise("--report", &options.report)?,
     );
-    let results = measure(options, &scenarios, |runs| {
+    let mut results = Results {
+        about: About::now(),
+        scenarios: Vec::new(),
+    };
+    let measured = measure_into(&mut results, options, &scenarios, |runs| {
         if let Some(section) = Section::new(runs) {
             println!("{}", table::section(&section));
         }
-    })?;
+    });
+    // What was found out before a failure is not lost by it.
+    if results.scenarios.is_empty() {
+        return measured;
+    }
     if let Some(json) = json {
         json.write(&results.to_json())?;
     }
     if let Some(report) = report {
         report.write(&Sheet::new(&results).html())?;
     }
-    Ok(())
+    measured
 }
 
 /// Runs scenarios and shows the outcomes of each, by server, when it is through.
 pub fn measure(
     options: &Options,
     scenarios: &[Scenario],
-    mut show: impl FnMut(&[Vec<Outcome>]),
+    show: impl FnMut(&[Vec<Outcome>]),
 ) -> Result<Results> {
-    let (targets, settings) = (options.targets()?, options.settings()?);
-    raise_descriptors(options.clients)?;
     let mut results = Results {
         about: About::now(),
         scenarios: Vec::new(),
     };
+    measure_into(&mut results, options, scenarios, show).map(|()| results)
+}
+
+/// The same; what was through before a failure is in `results`.
+fn measure_into(
+    results: &mut Results,
+    options: &Options,
+    scenarios: &[Scenario],
+    mut show: impl FnMut(&[Vec<Outcome>]),
+) -> Result<()> {
+    let (targets, settings) = (options.targets()?, options.settings()?);
+    raise_descriptors(options.clients)?;
     for scenario in scenarios {
         let mut runs = vec![Vec::new(); targets.len()];
         for _ in 0..options.rounds() {
@@ -92,7 +110,7 @@ pub fn measure(
         show(&runs);
         results.scenarios.push(runs);
     }
-    Ok(results)
+    Ok(())
 }
 
 /// Prints the tables of two runs side by side, and writes their page.

@@ -1,8 +1,7 @@
 //! Databases come, go and are converted while clients are connected.
 //!
 //! Clients that have said so (`set_db_change_aware`) hear of it: their monitors of a database that is not there any more are
-//! canceled, and so are its unanswered requests. All others are disconnected, whichever database they use; when one is
-//! added, as soon as `_Server` lists it.
+//! canceled, and so are its unanswered requests. All others are disconnected, whichever database they use.
 
 use super::gate::Gate;
 use super::local::Local;
@@ -22,6 +21,19 @@ enum Fate {
 }
 
 impl Sessions {
+    /// Disconnects those who do not understand that databases are added, before they hear of it from `_Server`.
+    pub(super) fn close_for_additions(&mut self, catalog: &Catalog, machine: &mut dyn Machine) {
+        if self.catalog.databases.is_empty() {
+            return;
+        }
+        for database in &catalog.databases {
+            let is_new = self.catalog.at_epoch(database.epoch).is_none();
+            if is_new && !self.catalog.descends_from(database.lineage) {
+                self.close_unaware(&format!("adding {} database", database.name()), machine);
+            }
+        }
+    }
+
     /// Brings the list of databases up to date. Every answer of a database that is not in `catalog` has been given.
     pub(super) fn take_catalog(&mut self, catalog: Arc<Catalog>, machine: &mut dyn Machine) {
         let old = std::mem::replace(&mut self.catalog, Arc::clone(&catalog));
@@ -129,12 +141,7 @@ impl Session {
 }
 
 /// Closes a session, but lets it have the answer to its conversion first.
-pub(super) fn close_when_answered(
-    id: SessionId,
-    session: &mut Session,
-    reason: &str,
-    machine: &mut dyn Machine,
-) {
+fn close_when_answered(id: SessionId, session: &mut Session, reason: &str, machine: &mut dyn Machine) {
     if session.is_converting() {
         session.closes_for.get_or_insert_with(|| reason.to_owned());
     } else {

@@ -36,7 +36,6 @@ use crate::inbox::Inbox;
 use crate::locks::Notice;
 use crate::sequencer::{Event, Ticket, Told};
 use bytes::Bytes;
-use databases::close_when_answered;
 use local::Local;
 use one::Session;
 use ovsdb_wire::write;
@@ -178,6 +177,7 @@ impl Sessions {
         let catalog = loop {
             let catalog = self.shared.catalog();
             let events: Vec<WorkerEvent> = self.inbox.drain().collect();
+            self.close_for_additions(&catalog, machine);
             self.advance_locals(machine);
             let count = converted.len();
             for event in events {
@@ -255,11 +255,8 @@ impl Sessions {
                 Which::All => session.disconnections < number,
                 // Whoever came through a remote that is gone goes, too, however late.
                 Which::Remote(remote) => session.traits.remote == remote,
-                Which::Unaware => session.disconnections < number && !session.is_change_aware,
             };
-            if is_chosen && which == Which::Unaware {
-                close_when_answered(*id, session, reason, machine);
-            } else if is_chosen {
+            if is_chosen {
                 close(*id, session, reason, machine);
             }
         }

@@ -66,8 +66,6 @@ pub enum Which {
     All,
     /// Those of one remote.
     Remote(u64),
-    /// Those that do not understand that databases come and go.
-    Unaware,
 }
 
 impl Shared {
@@ -197,8 +195,8 @@ impl Shared {
         self.disconnections.load(Ordering::Acquire)
     }
 
-    /// Has every worker close the chosen sessions. But with [`Which::Remote`], whoever connects after this call is
-    /// not concerned, however late a worker hears of it.
+    /// Has every worker close the chosen sessions. With [`Which::All`], whoever connects after this call is not
+    /// concerned, however late a worker hears of it.
     pub fn disconnect(&self, which: Which, reason: &str) {
         let number = self.disconnections.fetch_add(1, Ordering::AcqRel) + 1;
         for worker in &self.workers {

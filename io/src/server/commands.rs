@@ -151,8 +151,8 @@ fn add_db(server: &Shared, args: &[String], answer: Answer) {
     };
     let server = Rc::clone(server);
     match added {
-        Ok(name) => drop(spawn_local(async move {
-            listing::announce(&server, &[name]).await;
+        Ok(()) => drop(spawn_local(async move {
+            listing::wait_for_listing(&server).await;
             answer.done();
         })),
         Err(error) => answer.error(error),

@@ -25,8 +25,8 @@ pub(super) async fn load(server: &Rc<RefCell<Server>>) -> bool {
     let Some(settings) = settings else { return false };
     let unwanted = server.borrow_mut().unlist_unwanted(&settings.databases);
     listing::withdraw(server, unwanted).await;
-    let (databases_are_fine, added) = server.borrow_mut().open_wanted(settings.databases);
-    listing::announce(server, &added).await;
+    let databases_are_fine = server.borrow_mut().open_wanted(settings.databases);
+    listing::wait_for_listing(server).await;
     let complaints = server.borrow_mut().remotes.set(settings.remotes);
     for complaint in &complaints {
         log::warn!(target: "ovsdb_server", "failed to configure remotes: {complaint}");
@@ -84,15 +84,13 @@ impl Server {
         names.iter().map(unlist).collect()
     }
 
-    /// Opens what is wanted and missing; returns the names of these databases, and before them false if something
-    /// could not be opened, of which the log tells.
-    fn open_wanted(&mut self, wanted: Databases) -> (bool, Vec<String>) {
-        let mut added = Vec::new();
+    /// Opens what is wanted and missing. False if something could not be opened, of which the log tells.
+    fn open_wanted(&mut self, wanted: Databases) -> bool {
         let mut is_fine = true;
         for (given, model) in wanted {
             let result = match self.files.get_mut(&given) {
                 Some(file) => check_model(&given, model).map(|()| file.model = model),
-                None => self.add_database(&given, model).map(|name| added.push(name)),
+                None => self.add_database(&given, model),
             };
             if let Err(error) = result {
                 log::warn!(target: "ovsdb_server", "failed to open database '{given}': {error}");
@@ -102,7 +100,7 @@ impl Server {
         if !is_fine {
             log::warn!(target: "ovsdb_server", "failed to configure databases");
         }
-        (is_fine, added)
+        is_fine
     }
 
     /// Has what was commanded survive a crash.

@@ -3,7 +3,6 @@
 use super::Server;
 use crate::db::Hosted;
 use crate::limits::LISTING_POLL;
-use ovsdb_engine::session::Which;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -11,16 +10,6 @@ use std::rc::Rc;
 pub(super) async fn wait_for_listing(server: &Rc<RefCell<Server>>) {
     while !server.borrow().is_listing_complete() {
         tokio::time::sleep(LISTING_POLL).await;
-    }
-}
-
-/// Waits until databases that have just been added are listed; then clients that do not understand that databases
-/// come are disconnected, and find them when they come back.
-pub(super) async fn announce(server: &Rc<RefCell<Server>>, added: &[String]) {
-    wait_for_listing(server).await;
-    for name in added {
-        let reason = format!("adding {name} database");
-        server.borrow().shared.disconnect(Which::Unaware, &reason);
     }
 }
 

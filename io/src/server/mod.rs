@@ -341,9 +341,8 @@ impl Server {
         Ok(())
     }
 
-    /// Opens the file `given` and serves it; returns the database's name, which is to be announced by
-    /// [`listing::announce`]. Texts of errors are upstream's.
-    fn add_database(&mut self, given: &str, model: Model) -> Result<String, String> {
+    /// Opens the file `given` and serves it; `_Server` lists it soon after. Texts of errors are upstream's.
+    fn add_database(&mut self, given: &str, model: Model) -> Result<(), String> {
         configuration::check_model(given, model)?;
         let path = configuration::locate(&self.directory, given);
         // The same file by another name, too: its lock is held by this very process.
@@ -373,7 +372,7 @@ impl Server {
         self.files.insert(
             given.to_owned(),
             ServedFile {
-                database: name.clone(),
+                database: name,
                 model,
             },
         );
@@ -381,7 +380,7 @@ impl Server {
         let started = Hosted::start(store, file, &self.shared, &self.settings);
         let (hosted, database) = started.map_err(|e| e.to_string())?;
         self.host(hosted, &database);
-        Ok(name)
+        Ok(())
     }
 
     fn host(&mut self, hosted: Hosted, database: &Arc<Database>) {

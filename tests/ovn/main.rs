@@ -13,11 +13,18 @@ use ovsdb_harness::server::create_database;
 use ovsdb_harness::{Peer, Scratch, schema};
 
 use crate::host::Host;
-use crate::site::Site;
+use crate::site::{Site, Southbound};
 
 #[test]
 fn two_hosts_ping_through_a_logical_switch() {
-    ping_through_a_logical_switch(&schema::installed(schema::OVN_SOUTHBOUND), &[]);
+    ping_through_a_logical_switch(&schema::installed(schema::OVN_SOUTHBOUND), &[], Southbound::Unix);
+}
+
+/// As in production: the southbound server listens by TLS where its own database says so, and lets ovn-controller
+/// write what its role and its certificate's name allow.
+#[test]
+fn ovn_runs_by_tls_with_its_role() {
+    ping_through_a_logical_switch(&schema::installed(schema::OVN_SOUTHBOUND), &[], Southbound::Tls);
 }
 
 /// Containers refuse the ring; there, epoll is what production runs on.
@@ -29,7 +36,11 @@ fn ovn_runs_on_epoll() {
     } else {
         &[]
     };
-    ping_through_a_logical_switch(&schema::installed(schema::OVN_SOUTHBOUND), arguments);
+    ping_through_a_logical_switch(
+        &schema::installed(schema::OVN_SOUTHBOUND),
+        arguments,
+        Southbound::Unix,
+    );
 }
 
 /// The schema that `--quickstart` falls back to is one that OVN's own programs accept.
@@ -37,11 +48,11 @@ fn ovn_runs_on_epoll() {
 fn ovn_runs_on_the_embedded_southbound_schema() {
     let embedded = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/quickstart/southbound.ovsschema");
     create_database(Peer::Packaged, &Scratch::new(), "sb.db", &embedded);
-    ping_through_a_logical_switch(&embedded, &[]);
+    ping_through_a_logical_switch(&embedded, &[], Southbound::Unix);
 }
 
-fn ping_through_a_logical_switch(southbound_schema: &Path, arguments: &[&str]) {
-    let mut site = Site::start(Peer::under_test(), southbound_schema, arguments);
+fn ping_through_a_logical_switch(southbound_schema: &Path, arguments: &[&str], southbound: Southbound) {
+    let mut site = Site::start(Peer::under_test(), southbound_schema, arguments, southbound);
 
     site.nbctl(&["ls-add", "sw0"]);
     for (port, addresses) in PORTS {

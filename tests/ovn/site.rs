@@ -7,11 +7,24 @@ use std::time::Duration;
 
 use ovsdb_harness::command::run_ok;
 use ovsdb_harness::peer::packaged_program;
+use ovsdb_harness::pki::{Authority, Pki};
 use ovsdb_harness::server::create_database;
 use ovsdb_harness::{Daemon, Network, Peer, Scratch, Server, ServerOptions, schema, wait};
 
 /// Longest wait for OVN to agree on something; seconds are usual.
 const AGREEMENT_MAX: Duration = Duration::from_secs(60);
+
+/// Where the southbound server listens in the hypervisor's namespace.
+const SECURED: &str = "6642:127.0.0.1";
+
+/// How ovn-controller reaches the southbound server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Southbound {
+    /// By its unix socket.
+    Unix,
+    /// By TLS, with the role that ovn-northd defines.
+    Tls,
+}
 
 /// Everything that runs. Fields are dropped in order: the clients of the databases before the databases.
 pub(crate) struct Site {
@@ -28,23 +41,32 @@ pub(crate) struct Site {
 impl Site {
     /// Starts all of it on servers of `peer`, with the chassis `hv1` registered in the switch's database. The servers
     /// get `arguments`, and the southbound one its schema from a file.
-    pub(crate) fn start(peer: Peer, southbound_schema: &Path, arguments: &[&str]) -> Site {
+    pub(crate) fn start(
+        peer: Peer,
+        southbound_schema: &Path,
+        arguments: &[&str],
+        manner: Southbound,
+    ) -> Site {
         let network = Network::new();
         let scratch = Scratch::new();
         // ovs-vswitchd, ovs-vsctl and ovn-controller find the switch's database as OVS_RUNDIR/db.sock.
-        let start = |name: &str, schema_file: &Path| {
+        let start = |name: &str, schema_file: &Path, more: &[String]| {
             let file = create_database(peer, &scratch, &format!("{name}.db"), schema_file);
             let options = ServerOptions::new(peer, name)
                 .database(&file)
                 .wrapper(network.wrapper());
+            let arguments = arguments.iter().copied().chain(more.iter().map(String::as_str));
             arguments
-                .iter()
-                .fold(options, |options, argument| options.argument(*argument))
+                .fold(options, |options, argument| options.argument(argument))
                 .start(&scratch)
         };
-        let switch = start("db", &schema::installed(schema::VSWITCH));
-        let northbound = start("nb", &schema::installed(schema::OVN_NORTHBOUND));
-        let southbound = start("sb", southbound_schema);
+        let (server_options, controller_options) = match manner {
+            Southbound::Unix => (Vec::new(), Vec::new()),
+            Southbound::Tls => secured_options(&scratch),
+        };
+        let switch = start("db", &schema::installed(schema::VSWITCH), &[]);
+        let northbound = start("nb", &schema::installed(schema::OVN_NORTHBOUND), &[]);
+        let southbound = start("sb", southbound_schema, &server_options);
         let (nb, sb) = (northbound.remote().target(), southbound.remote().target());
 
         let vsctl = |words: &[&str]| run_ok(scratch.command(packaged_program("ovs-vsctl")).args(words));
@@ -55,7 +77,10 @@ impl Site {
             "Open_vSwitch",
             ".",
             "external_ids:system-id=hv1",
-            &format!("external_ids:ovn-remote=\"{sb}\""),
+            &match manner {
+                Southbound::Unix => format!("external_ids:ovn-remote=\"{sb}\""),
+                Southbound::Tls => "external_ids:ovn-remote=\"ssl:127.0.0.1:6642\"".to_owned(),
+            },
             "external_ids:ovn-encap-type=geneve",
             "external_ids:ovn-encap-ip=127.0.0.1",
         ]);
@@ -67,6 +92,15 @@ impl Site {
                     .command(packaged_program(program))
                     .args([&format!("--db={database}"), "init"]),
             );
+        }
+        if manner == Southbound::Tls {
+            let mut command = scratch.command(packaged_program("ovn-sbctl"));
+            command.arg(format!("--db={sb}"));
+            run_ok(command.args([
+                "set-connection",
+                "role=ovn-controller",
+                &format!("pssl:{SECURED}"),
+            ]));
         }
         let daemon = |name: &str, words: &[&str]| {
             let mut command = network.command(&packaged_program(name).display().to_string());
@@ -91,7 +125,10 @@ impl Site {
             "ovn-northd",
             &[&format!("--ovnnb-db={nb}"), &format!("--ovnsb-db={sb}")],
         );
-        let controller = daemon("ovn-controller", &[&switch.remote().target()]);
+        let mut words: Vec<&str> = controller_options.iter().map(String::as_str).collect();
+        let switch_target = switch.remote().target();
+        words.push(&switch_target);
+        let controller = daemon("ovn-controller", &words);
         Site {
             controller,
             northd,
@@ -171,4 +208,19 @@ impl Site {
             server.stop();
         }
     }
+}
+
+/// Options of the southbound server and of ovn-controller, whose certificate carries the chassis' name.
+fn secured_options(scratch: &Scratch) -> (Vec<String>, Vec<String>) {
+    let pki = Pki::new(scratch);
+    let mut server = pki
+        .identity("southbound", Authority::Servers)
+        .options(&pki.authority(Authority::Clients))
+        .to_vec();
+    server.push("--remote=db:OVN_Southbound,SB_Global,connections".to_owned());
+    let controller = pki
+        .identity("hv1", Authority::Clients)
+        .options(&pki.authority(Authority::Servers))
+        .to_vec();
+    (server, controller)
 }

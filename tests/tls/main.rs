@@ -6,5 +6,3 @@ mod rights;
 mod site;
 mod sources;
 mod strangers;
-
-use ovsdb_harness::pki;

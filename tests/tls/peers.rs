@@ -7,8 +7,8 @@ use ovsdb_harness::machine::Feature;
 use ovsdb_harness::{Client, Daemon, Peer, Scratch, Server, wait};
 use serde_json::{Value, json};
 
-use crate::pki::Authority;
 use crate::site::{Site, wait_for_log};
+use ovsdb_harness::pki::Authority;
 
 /// Bytes of one large text: several times what sockets and records hold.
 const LARGE_BYTES: usize = 3 << 20;

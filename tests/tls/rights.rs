@@ -5,8 +5,8 @@ use ovsdb_harness::server::create_database;
 use ovsdb_harness::{Peer, Scratch, ServerOptions};
 use serde_json::json;
 
-use crate::pki::Authority;
 use crate::site::Site;
+use ovsdb_harness::pki::Authority;
 
 const SCHEMA: &str = r#"{"name": "Rights", "version": "1.0.0", "tables": {
   "RBAC_Role": {"isRoot": true, "columns": {

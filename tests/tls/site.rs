@@ -7,7 +7,7 @@ use ovsdb_harness::command::{Finished, run, run_ok};
 use ovsdb_harness::server::create_database;
 use ovsdb_harness::{Peer, Scratch, Server, ServerOptions, wait};
 
-use crate::pki::{Authority, Identity, Pki};
+use ovsdb_harness::pki::{Authority, Identity, Pki};
 
 /// The schema that `ovs-vsctl` needs.
 const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";

@@ -10,8 +10,8 @@ use ovsdb_harness::command::{run, run_ok};
 use ovsdb_harness::{Daemon, Peer, Scratch, wait};
 use serde_json::json;
 
-use crate::pki::{Authority, Identity};
 use crate::site::{Site, wait_for_log};
+use ovsdb_harness::pki::{Authority, Identity};
 
 /// How often the server's pair is exchanged under load.
 const EXCHANGES: usize = 6;

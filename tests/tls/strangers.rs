@@ -3,8 +3,8 @@
 use ovsdb_harness::command::run;
 use ovsdb_harness::{Peer, Scratch, Server, ServerOptions};
 
-use crate::pki::Authority;
 use crate::site::{Site, port_of, wait_for_log};
+use ovsdb_harness::pki::Authority;
 
 #[test]
 fn a_certificate_must_hold() {

@@ -32,6 +32,11 @@ impl Steps {
         step.forget();
         self.asking.set(self.asking.get() - 1);
     }
+
+    /// Gives back a step that was not needed.
+    pub(super) fn give_back(&self) {
+        self.left.add_permits(1);
+    }
 }
 
 impl Handshakes {

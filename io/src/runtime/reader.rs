@@ -68,8 +68,9 @@ fn has_peer_closed(connection: &Connection) -> bool {
     connection.tls.as_ref().is_some_and(|pump| pump.has_peer_closed())
 }
 
-/// Waits for the worker to have time for the next step of a handshake, if `conn` is in one.
-async fn step_allowed<H: Handler>(cell: &WorkerCell<H>, conn: ConnId) {
+/// Waits for the worker to have time for the next step of a handshake, if `conn` is in one. A peer that has left
+/// meanwhile gets none.
+async fn step_allowed<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, stream: &Stream) {
     let steps = {
         let mut worker = cell.borrow_mut();
         let steps = worker.port.handshakes.steps();
@@ -81,8 +82,18 @@ async fn step_allowed<H: Handler>(cell: &WorkerCell<H>, conn: ConnId) {
         steps
     };
     steps.take().await;
-    if let Some(entering) = entering(&mut cell.borrow_mut().port, conn) {
-        entering.waits_for_us = false;
+    let mut worker = cell.borrow_mut();
+    let Some(entering) = entering(&mut worker.port, conn) else {
+        return steps.give_back();
+    };
+    entering.waits_for_us = false;
+    // Clients give up after a second. When thousands come at once, work for those that have left would make the others
+    // wait until they leave, too.
+    if stream.has_peer_left() {
+        worker
+            .port
+            .fail(conn, io::Error::from_raw_os_error(libc::ECONNRESET));
+        steps.give_back();
     }
 }
 
@@ -258,7 +269,7 @@ async fn read_when_ready<H: Handler>(cell: WorkerCell<H>, conn: ConnId, stream: 
             Ok(Received::End) if lets_go(&cell, conn).await => break Closed::Peer,
             Ok(Received::End) => {}
             Ok(Received::Bytes { filled }) => {
-                step_allowed(&cell, conn).await;
+                step_allowed(&cell, conn, &stream).await;
                 deliver(&cell, conn, &mut buffer);
                 settle(&mut cell.borrow_mut().port, &mut buffer);
                 full_reads = if filled { full_reads + 1 } else { 0 };
@@ -374,7 +385,7 @@ async fn read_posted<H: Handler>(cell: WorkerCell<H>, conn: ConnId, stream: Rc<S
             Ok(0) if lets_go(&cell, conn).await => break Closed::Peer,
             Ok(0) => {}
             Ok(count) => {
-                step_allowed(&cell, conn).await;
+                step_allowed(&cell, conn, &stream).await;
                 deliver(&cell, conn, &mut buffer);
                 fit(&mut cell.borrow_mut().port, &mut buffer, count == space);
             }

@@ -8,6 +8,7 @@ use super::driver::Driver;
 use super::handler::Transport;
 use crate::limits::SOCKET_UNSENT_BYTES;
 use crate::readiness::register;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SendAncillaryBuffer, SendFlags, Shutdown, sendmsg};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -48,6 +49,17 @@ impl Stream {
                 result => return Ok(result?),
             }
         }
+    }
+
+    /// Whether the peer has ended its side, whatever it has sent before.
+    pub(super) fn has_peer_left(&self) -> bool {
+        let mut socket = [PollFd::new(self, PollFlags::RDHUP)];
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // A failure is found again by whoever reads.
+        poll(&mut socket, Some(&now)).is_ok_and(|count| count > 0)
     }
 
     /// Ends both directions, which also ends whatever operation is waiting on the socket. A socket that the

@@ -213,7 +213,8 @@ fn pairs_are_exchanged_under_load() {
         }
         // Half of a file is no certificate either.
         fs::write(&live.certificate, "-----BEGIN CERTIFICATE-----\n").expect("it can be written");
-        has_seen_more(4);
+        wait_for_log(&server, "live-cert.pem: ends within a section of PEM");
+        has_seen_more(2);
         is_over.store(true, Ordering::Relaxed);
     });
     println!("{} connections", connected.load(Ordering::Relaxed));
@@ -224,14 +225,7 @@ fn pairs_are_exchanged_under_load() {
         .filter(|line| line.contains("Private key does not match"))
         .count();
     // Where nobody looked between the two files there was nothing to complain of.
-    assert!(
-        (1..=EXCHANGES).contains(&complaints),
-        "at most once for each exchange:\n{told}"
-    );
-    assert!(
-        told.contains("live-cert.pem: ends within a section of PEM"),
-        "{told}"
-    );
+    assert!(complaints <= EXCHANGES, "at most once for each exchange:\n{told}");
     assert!(told.contains("(what was read before stays in use)"), "{told}");
     server.stop();
 }

@@ -22,14 +22,15 @@ pub(super) struct Stored {
     date: String,
     #[expect(dead_code, reason = "for readers of the file")]
     machine: String,
-    /// Microseconds for a bare send to one of as many sockets, there and then.
-    sends_us: f64,
+    /// Microseconds for a bare send to one of as many sockets, there and then; none for what does not depend on how
+    /// fast the machine is.
+    sends_us: Option<f64>,
 }
 
 impl Stored {
     /// The figure as this machine would have it, where a bare send takes `sends_s` seconds.
     pub(super) fn scaled(&self, better: Better, sends_s: f64) -> f64 {
-        let slower = sends_s * 1e6 / self.sends_us;
+        let slower = self.sends_us.map_or(1.0, |sends_us| sends_s * 1e6 / sends_us);
         match better {
             Better::Lower => self.value * slower,
             Better::Higher => self.value / slower,
@@ -37,7 +38,8 @@ impl Stored {
     }
 
     pub(super) fn origin(&self) -> String {
-        format!("{} of {}, scaled", self.version, self.date)
+        let scaled = if self.sends_us.is_some() { ", scaled" } else { "" };
+        format!("C {} of {}{scaled}", self.version, self.date)
     }
 }
 
@@ -66,8 +68,10 @@ mod tests {
     #[test]
     fn a_slower_machine_makes_times_longer_and_rates_lower() {
         let mut stored = all().expect("the file is good").remove(0);
-        (stored.value, stored.sends_us) = (10.0, 5.0);
+        (stored.value, stored.sends_us) = (10.0, Some(5.0));
         assert_eq!(stored.scaled(Better::Lower, 10e-6), 20.0);
         assert_eq!(stored.scaled(Better::Higher, 10e-6), 5.0);
+        stored.sends_us = None;
+        assert_eq!(stored.scaled(Better::Lower, 10e-6), 10.0);
     }
 }

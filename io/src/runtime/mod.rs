@@ -1,8 +1,8 @@
 //! Worker threads that own connections and call a handler that never waits.
 //!
-//! Each worker is one current-thread runtime: tokio-uring when the kernel grants a ring (see [`probe`]),
-//! otherwise plain tokio on epoll. Its connections, and the [`Handler`] that gives them a meaning, live on
-//! that thread alone. What comes in: sockets ([`WorkerHandle::adopt`]), wake-ups from other threads
+//! Each worker is one current-thread runtime: plain tokio on epoll, or tokio-uring where that is asked for
+//! and the kernel grants a ring (see [`probe`]). Its connections, and the [`Handler`] that gives them a
+//! meaning, live on that thread alone. What comes in: sockets ([`WorkerHandle::adopt`]), wake-ups from other threads
 //! ([`WorkerHandle::wake`]) and time. What goes out: whatever the handler queues through [`Outgoing`].
 //!
 //! ```text

@@ -12,7 +12,7 @@ use std::str::FromStr;
 /// Which driver the operator wants (`--io`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IoChoice {
-    /// The ring when it works, else epoll.
+    /// What was measured to be cheaper, which is epoll (ARCHITECTURE.md, "Network").
     #[default]
     Auto,
     Uring,
@@ -38,19 +38,11 @@ impl FromStr for IoChoice {
 pub struct RingRefused(io::Error);
 
 impl IoChoice {
-    /// Probes where the choice asks for it. The log says what is used: at level info only if that is not the ring
-    /// that was hoped for, so that a server whose standard error somebody reads is as quiet as upstream.
+    /// Probes where the choice asks for a ring. The log says what is used.
     pub fn resolve(self) -> Result<Driver, RingRefused> {
         let driver = match self {
-            IoChoice::Epoll => Driver::Epoll,
+            IoChoice::Auto | IoChoice::Epoll => Driver::Epoll,
             IoChoice::Uring => probe_ring().map(|()| Driver::Uring).map_err(RingRefused)?,
-            IoChoice::Auto => match probe_ring() {
-                Ok(()) => Driver::Uring,
-                Err(error) => {
-                    log::info!(target: "runtime", "io_uring is not available ({error}), using epoll");
-                    return Ok(Driver::Epoll);
-                }
-            },
         };
         log::debug!(target: "runtime", "using {driver} for connections");
         Ok(driver)

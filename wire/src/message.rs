@@ -1,7 +1,7 @@
 //! JSON-RPC 1.0 messages as upstream's `lib/jsonrpc.c` tells them apart, and the ones a server sends.
 
 use crate::value::Value;
-use crate::write::{self, Members};
+use crate::write;
 
 /// A well-formed message. Where upstream takes `null` for absence, so do we.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -148,39 +148,80 @@ fn forbid(kind: &'static str, member: &'static str, is_present: bool) -> Result<
     }
 }
 
-/// Appends `{"id":ID,"result":RESULT,"error":null}`.
-pub fn write_reply(out: &mut Vec<u8>, id: &Value<'_>, result: impl FnOnce(&mut Vec<u8>)) {
-    let mut members = Members::begin(out);
-    write::value(members.key("id"), id);
-    result(members.key("result"));
-    write::null(members.key("error"));
-    members.end();
+/// The id of a message that is sent.
+#[derive(Clone, Copy, Debug)]
+pub enum Id<'a> {
+    Value(&'a Value<'a>),
+    /// As JSON.
+    Text(&'a [u8]),
 }
 
+impl<'a> From<&'a Value<'a>> for Id<'a> {
+    fn from(value: &'a Value<'a>) -> Id<'a> {
+        Id::Value(value)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Id<'a> {
+    fn from(text: &'a [u8]) -> Id<'a> {
+        Id::Text(text)
+    }
+}
+
+impl Id<'_> {
+    fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Id::Value(value) => write::value(out, value),
+            Id::Text(text) => out.extend_from_slice(text),
+        }
+    }
+}
+
+/// Appends `{"id":ID,"result":RESULT,"error":null}`.
+pub fn write_reply<'a>(out: &mut Vec<u8>, id: impl Into<Id<'a>>, result: impl FnOnce(&mut Vec<u8>)) {
+    write_reply_head(out, id);
+    result(out);
+    out.extend_from_slice(REPLY_TAIL);
+}
+
+/// Appends what stands before the result of a reply; [`REPLY_TAIL`] has to follow the result.
+pub fn write_reply_head<'a>(out: &mut Vec<u8>, id: impl Into<Id<'a>>) {
+    out.extend_from_slice(b"{\"id\":");
+    id.into().write(out);
+    out.extend_from_slice(b",\"result\":");
+}
+
+/// What stands behind the result of a reply.
+pub const REPLY_TAIL: &[u8] = b",\"error\":null}";
+
 /// Appends `{"id":ID,"error":ERROR}`; upstream sends no `result` with an error.
-pub fn write_error(out: &mut Vec<u8>, id: &Value<'_>, error: impl FnOnce(&mut Vec<u8>)) {
-    let mut members = Members::begin(out);
-    write::value(members.key("id"), id);
-    error(members.key("error"));
-    members.end();
+pub fn write_error<'a>(out: &mut Vec<u8>, id: impl Into<Id<'a>>, error: impl FnOnce(&mut Vec<u8>)) {
+    out.extend_from_slice(b"{\"id\":");
+    id.into().write(out);
+    out.extend_from_slice(b",\"error\":");
+    error(out);
+    out.push(b'}');
 }
 
 /// Appends `{"id":null,"method":METHOD,"params":PARAMS}`; `params` writes an array.
 pub fn write_notification(out: &mut Vec<u8>, method: &str, params: impl FnOnce(&mut Vec<u8>)) {
-    let mut members = Members::begin(out);
-    write::null(members.key("id"));
-    write::string(members.key("method"), method);
-    params(members.key("params"));
-    members.end();
+    write_request(out, &Value::Null, method, params);
 }
 
 /// Appends `{"id":ID,"method":METHOD,"params":PARAMS}`; `params` writes an array.
-pub fn write_request(out: &mut Vec<u8>, id: &Value<'_>, method: &str, params: impl FnOnce(&mut Vec<u8>)) {
-    let mut members = Members::begin(out);
-    write::value(members.key("id"), id);
-    write::string(members.key("method"), method);
-    params(members.key("params"));
-    members.end();
+pub fn write_request<'a>(
+    out: &mut Vec<u8>,
+    id: impl Into<Id<'a>>,
+    method: &str,
+    params: impl FnOnce(&mut Vec<u8>),
+) {
+    out.extend_from_slice(b"{\"id\":");
+    id.into().write(out);
+    out.extend_from_slice(b",\"method\":");
+    write::string(out, method);
+    out.extend_from_slice(b",\"params\":");
+    params(out);
+    out.push(b'}');
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::argv::{self, Stop};
 use super::{Fatal, Result};
 
 /// Reads the arguments of the process as a `P` and hands them to `body`. Help and versions go to standard
-/// output with status 0, errors to standard error as `PROG: MESSAGE` with status 1, and to the log.
+/// output with status 0, errors to standard error as `PROG: MESSAGE` with status 1.
 pub fn run<P: Parser>(program: &str, body: impl FnOnce(P) -> Result<ExitCode>) -> ExitCode {
     vlog::init(program);
     let result = match argv::parse(program, env::args_os().skip(1)) {
@@ -19,8 +19,12 @@ pub fn run<P: Parser>(program: &str, body: impl FnOnce(P) -> Result<ExitCode>) -
         Err(Stop::Print(text)) => print(text.as_bytes()).map(|()| ExitCode::SUCCESS),
         Err(Stop::Fail(fatal)) => Err(fatal),
     };
+    let status = result.unwrap_or_else(|fatal| {
+        tell(program, &fatal);
+        ExitCode::FAILURE
+    });
     cleanup::run();
-    result.unwrap_or_else(|fatal| vlog::fatal(&program.replace('-', "_"), format_args!("{fatal}")))
+    status
 }
 
 /// Writes `text` to standard output and flushes it.

@@ -213,7 +213,7 @@ fn versions_and_ciphers_are_those_configured() {
         .argument("--ssl-protocols=TLSv1,TLSv1.1,TLSv1.2")
         .argument("--ssl-ciphers=HIGH:!aNULL:!CHACHA20:NOSUCH");
     let (server, target) = site.listen(options);
-    wait_for_log(&server, "TLSv1.1: SSL/TLS protocol not supported");
+    wait_for_log(&server, "TLSv1.1: SSL/TLS protocol not recognized");
     wait_for_log(&server, "NOSUCH is no cipher that we know");
     assert_eq!(
         agreed(&target, &[]),

@@ -87,6 +87,42 @@ fn monitors_in_the_background_obey_the_control_socket() {
     }
 }
 
+#[test]
+fn what_ends_a_monitor_in_the_background_stands_on_its_standard_error() {
+    for peer in [Peer::Packaged, Peer::under_test()] {
+        let scratch = Scratch::new();
+        let schema = scratch.write("load.ovsschema", schema::LOAD);
+        let file = create_database(peer, &scratch, "load.db", &schema);
+        let server = ServerOptions::new(peer, "load").database(&file).start(&scratch);
+        let remote = server.remote().target();
+        let file_for =
+            |name: &str| File::create(scratch.join(name)).expect("can write to the scratch directory");
+        let status = scratch
+            .command(peer.client())
+            .args([
+                "--detach",
+                "--pidfile",
+                "--no-db-change-aware",
+                "-vsyslog:off",
+                "-vconsole:off",
+            ])
+            .args(["--log-file=client.log", "monitor", &remote, "Load", "Item"])
+            .stdout(file_for("output"))
+            .stderr(file_for("errors"))
+            .status()
+            .expect("the client can be started");
+        assert!(status.success(), "{peer:?}");
+        server.stop();
+        let pidfile = scratch.join("ovsdb-client.pid");
+        wait::until("the end of the client", || (!pidfile.exists()).then_some(()));
+        let read = |name: &str| fs::read_to_string(scratch.join(name)).expect("the file is there");
+        let told = format!("ovsdb-client: {remote}: receive failed (End of file)\n");
+        assert_eq!(read("errors"), told, "{peer:?}");
+        // Errors are for whoever started the program; the log is for what happens on the way.
+        assert!(!read("client.log").contains("EMER"), "{peer:?}");
+    }
+}
+
 /// The same course of events, each client of the same peer: what each of them prints.
 fn lock_story(client: Peer, server: Peer) -> [String; 3] {
     let scratch = Scratch::new();

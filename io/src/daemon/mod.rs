@@ -57,7 +57,9 @@ pub enum Output {
     #[default]
     Closed,
     /// Standard output stays what it was, for programs whose output is what they are run for.
-    Kept,
+    Stdout,
+    /// Both stay, so that who reads the output hears of its end as well.
+    StdoutAndStderr,
 }
 
 /// The pidfile that `--pidfile[=NAME]` means: in the directory of sockets, after the program by default.
@@ -160,10 +162,13 @@ fn close_standard_streams(output: Output) {
     match std::fs::File::options().read(true).write(true).open("/dev/null") {
         Ok(null) => {
             let replaced = rustix::stdio::dup2_stdin(&null)
-                .and_then(|()| rustix::stdio::dup2_stderr(&null))
                 .and_then(|()| match output {
-                    Output::Kept => Ok(()),
                     Output::Closed => rustix::stdio::dup2_stdout(&null),
+                    Output::Stdout | Output::StdoutAndStderr => Ok(()),
+                })
+                .and_then(|()| match output {
+                    Output::Closed | Output::Stdout => rustix::stdio::dup2_stderr(&null),
+                    Output::StdoutAndStderr => Ok(()),
                 });
             if let Err(error) = replaced {
                 log::warn!(target: MODULE, "cannot replace the standard streams: {error}");

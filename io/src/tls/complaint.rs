@@ -65,9 +65,53 @@ pub(super) fn complain_of(missing: &[&str]) {
 /// Says that a handshake with `name` failed, and what the peer probably meant if it began with `head`.
 pub(crate) fn complain(name: &str, side: Side, head: &[u8], reason: &dyn fmt::Display) {
     if LIMIT.allows(MODULE, Level::Warn) {
-        log::warn!(target: MODULE, "{name}: {side}: {reason}");
+        log::warn!(target: MODULE, "{name}: {side}: {}", in_words(reason.to_string()));
         if let Some(content) = Content::guess(head).filter(|content| *content != Content::Tls) {
             log::warn!(target: MODULE, "{name}: received {content} data on SSL/TLS channel");
         }
+    }
+}
+
+/// What rustls says of an alert, with the alert's name in words, as OpenSSL logs it and operators look for it:
+/// `alert handshake failure` rather than `alert: HandshakeFailure`. Other texts stay as they are.
+fn in_words(reason: String) -> String {
+    const ALERT: &str = "received fatal alert";
+    let Some(name) = reason
+        .strip_prefix(ALERT)
+        .and_then(|rest| rest.strip_prefix(": "))
+    else {
+        return reason;
+    };
+    let mut words = ALERT.to_owned();
+    let mut was_upper = false;
+    for c in name.chars() {
+        // Of the letters of `CA` only the first begins a word.
+        if c.is_ascii_uppercase() && !was_upper {
+            words.push(' ');
+        }
+        was_upper = c.is_ascii_uppercase();
+        words.push(c.to_ascii_lowercase());
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_words;
+    use rustls::{AlertDescription, Error};
+
+    #[test]
+    fn alerts_are_told_in_words() {
+        let cases = [
+            (AlertDescription::HandshakeFailure, "handshake failure"),
+            (AlertDescription::UnknownCA, "unknown ca"),
+            (AlertDescription::BadRecordMac, "bad record mac"),
+            (AlertDescription::ProtocolVersion, "protocol version"),
+        ];
+        for (alert, words) in cases {
+            let text = in_words(Error::AlertReceived(alert).to_string());
+            assert_eq!(text, format!("received fatal alert {words}"));
+        }
+        assert_eq!(in_words("tls handshake eof".to_owned()), "tls handshake eof");
     }
 }

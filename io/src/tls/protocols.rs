@@ -35,7 +35,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<&'static SupportedProtocolVersion>
         } else if RETIRED.contains(&word) {
             log::warn!(
                 target: "stream_ssl",
-                "{word}: SSL/TLS protocol not supported; TLSv1.2 and TLSv1.3 are"
+                "{word}: SSL/TLS protocol not recognized (TLSv1.2 and TLSv1.3 are)"
             );
             // As the end of a range it still says where the range begins.
             if text.contains(['-', '+']) {
@@ -48,9 +48,16 @@ pub(super) fn parse(text: &str) -> Result<Vec<&'static SupportedProtocolVersion>
     let (Some(&lowest), Some(&highest)) = (named.iter().min(), named.iter().max()) else {
         return Err(format!("{text}: none of these SSL/TLS protocols is supported"));
     };
+    let from = VERSIONS[lowest].0;
     let highest = match reach {
-        Reach::Later => VERSIONS.len() - 1,
-        Reach::Between => highest,
+        Reach::Later => {
+            log::debug!(target: "stream_ssl", "Enabled protocol range: {from} or later");
+            VERSIONS.len() - 1
+        }
+        Reach::Between => {
+            log::debug!(target: "stream_ssl", "Enabled protocol range: {from} - {}", VERSIONS[highest].0);
+            highest
+        }
     };
     Ok(VERSIONS[lowest..=highest]
         .iter()

@@ -40,15 +40,16 @@ enum State {
 }
 
 impl Background {
-    /// Forks, if the options ask for it; returns in the process that goes on. There must be no other thread.
-    pub fn start(options: &DaemonOptions) -> Background {
+    /// Forks, if the options ask for it; returns in the process that goes on, which keeps `output`. There must be no
+    /// other thread.
+    pub fn start(options: &DaemonOptions, output: Output) -> Background {
         let resolved = daemon::Options {
-            output: Output::Kept,
+            output,
             ..options.resolve()
         };
         let is_foreground = resolved
             == daemon::Options {
-                output: Output::Kept,
+                output,
                 ..daemon::Options::default()
             };
         Background {

@@ -2,6 +2,7 @@
 
 use bumpalo::Bump;
 use ovsdb::cli::{Fatal, Result, program};
+use ovsdb_io::daemon;
 use ovsdb_io::errors::strerror;
 use ovsdb_io::unixctl::Commands;
 use ovsdb_wire::message::Message;
@@ -21,7 +22,7 @@ pub fn lock(session: &Session<'_>, mut opened: Opened<'_>, method: &str) -> Resu
     };
     let name = opened.connection.name().to_owned();
     let failed = |error| Fatal::with_io(format!("{name}: receive failed"), &error);
-    let mut background = Background::start(&session.options.daemon);
+    let mut background = Background::start(&session.options.daemon, daemon::Output::Stdout);
     let sender = opened.connection.sender().clone();
     background.control(move |commands| register(commands, &sender))?;
     send(opened.connection.sender(), method, lock).map_err(failed)?;

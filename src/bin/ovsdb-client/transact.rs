@@ -2,6 +2,7 @@
 
 use bumpalo::Bump;
 use ovsdb::cli::{Fatal, Result, input, program};
+use ovsdb_io::daemon;
 use ovsdb_wire::value::Value;
 use ovsdb_wire::write::{self, Items};
 
@@ -67,7 +68,7 @@ fn execute<'a>(
     if session.options.db_change_aware {
         send_db_change_aware(session, &mut opened.connection)?;
     }
-    let mut background = Background::start(&session.options.daemon);
+    let mut background = Background::start(&session.options.daemon, daemon::Output::StdoutAndStderr);
     background.take_signals()?;
     background.complete();
     opened.connection.call(arena, "transact", |out| {

@@ -50,9 +50,11 @@ fn run(mut options: Options) -> Result<ExitCode> {
     let ended = server::run(config, ready);
     service_manager::tell(service_manager::Condition::Stopping);
     daemon::cleanup::run();
-    match ended.map_err(Fatal::new)? {
-        Ended::Exit => Ok(ExitCode::SUCCESS),
-        Ended::Signal(signal) => daemon::die_of(signal),
+    match ended {
+        Ok(Ended::Exit) => Ok(ExitCode::SUCCESS),
+        Ok(Ended::Signal(signal)) => daemon::die_of(signal),
+        // In the background only the log is left to say it.
+        Err(error) => vlog::fatal("ovsdb_server", format_args!("{error}")),
     }
 }
 

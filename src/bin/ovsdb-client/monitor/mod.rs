@@ -8,6 +8,7 @@ use ovsdb::cli::{Fatal, Result, input, program, time};
 use ovsdb_engine::condition::Condition;
 use ovsdb_engine::datum::uuid_text;
 use ovsdb_engine::schema::{Schema, TableSchema};
+use ovsdb_io::daemon;
 use ovsdb_io::unixctl::Commands;
 use ovsdb_wire::message::Message;
 use ovsdb_wire::value::Value;
@@ -114,7 +115,7 @@ fn run(
         Version::V3(_) => "monitor_cond_since",
     };
     let failed = |error| Fatal::with_io(format!("{server}: receive failed"), &error);
-    let mut background = Background::start(&session.options.daemon);
+    let mut background = Background::start(&session.options.daemon, daemon::Output::StdoutAndStderr);
     let gate = Arc::new(Gate::default());
     let (for_commands, sender) = (Arc::clone(&gate), opened.connection.sender().clone());
     background.control(move |commands| register(commands, &for_commands, &sender))?;

@@ -62,6 +62,9 @@ pub(crate) fn store(site: &Site) -> Store {
         let program = compile(&schema, &ops, &mut random);
         execute(&mut store, &program, &mut random);
         store.maintain();
+        while store.is_building() {
+            store.build_step();
+        }
     }
     store
 }

@@ -14,6 +14,20 @@ pub const HOT_INDEX_ROWS_MIN: usize = 256;
 /// Scans by equality on one column after which the column gets an index. One-off queries stay scans.
 pub const HOT_INDEX_SCANS_MIN: u32 = 8;
 
+/// Rows of a table for which the scan of a conditional monitor counts as one scan more: what one client of OVN
+/// monitors, thousands do, and a scan of 100,000 rows takes longer than to put them into an index.
+pub const HOT_INDEX_ROWS_PER_SCAN: usize = 16 << 10;
+
+/// Rows that are put into a new index at once: some 200 µs, for which a commit may have to wait.
+pub const HOT_INDEX_STEP_ROWS: usize = 1024;
+
+/// Indexes of one table beside those that its schema declares. Beyond, scans stay scans: each index takes memory
+/// and time of every commit, and OVN looks for rows by ten columns of its largest tables.
+pub const HOT_INDEXES_MAX: usize = 24;
+
+/// When one row in so many of a table is a candidate, reading all rows in order is as cheap as the index.
+pub const SCAN_SHARE: usize = 4;
+
 /// Clauses of a monitor condition up to which it is evaluated for a row one by one; beyond, the row's
 /// values are looked up in the clauses' index, whose cost does not grow with the condition.
 pub const CONDITION_CLAUSES_EVALUATED_MAX: usize = 4;

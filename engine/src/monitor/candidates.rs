@@ -1,7 +1,9 @@
 //! Rows that conditions may concern, found by the table's indexes rather than by reading it.
 
 use super::clause::{Comparison, Probe};
+use crate::datum::Atom;
 use crate::ids::{ColumnIdx, RowSlot};
+use crate::limits::{HOT_INDEX_ROWS_PER_SCAN, SCAN_SHARE};
 use crate::store::{Over, Row, TableView};
 
 /// Rows that may be affected by some clauses.
@@ -24,6 +26,8 @@ impl Candidates {
         let mut lookups = Vec::with_capacity(comparisons.len());
         for comparison in comparisons {
             let (over, atom) = match comparison.probing().probe {
+                // Half of all rows have it.
+                Probe::Only(Atom::Boolean(_)) | Probe::Has(Atom::Boolean(_)) => return Candidates::Scan,
                 Probe::Only(atom) | Probe::Has(atom) | Probe::Maps(atom, _) => (Over::Keys, atom),
                 Probe::Present => (Over::Presence, &Over::PRESENT),
                 Probe::Absent | Probe::Anything => return Candidates::Scan,
@@ -31,21 +35,28 @@ impl Candidates {
             lookups.push((comparison.column, over, atom));
         }
         let mut missing: Vec<(ColumnIdx, Over)> = Vec::new();
-        for (column, over, _) in &lookups {
-            // Clauses on one column stand mostly side by side.
-            if missing.last() != Some(&(*column, *over)) && !table.has_index_over(*column, *over) {
-                missing.push((*column, *over));
+        let mut count = 0;
+        for (column, over, atom) in &lookups {
+            match table.candidates_count(*column, *over, atom) {
+                Some(found) => count += found,
+                // Clauses on one column stand mostly side by side.
+                None if missing.last() == Some(&(*column, *over)) => {}
+                None => missing.push((*column, *over)),
             }
         }
-        missing.sort_unstable();
-        missing.dedup();
         if !missing.is_empty() {
+            missing.sort_unstable();
+            missing.dedup();
+            let repeated = u32::try_from(table.len() / HOT_INDEX_ROWS_PER_SCAN).unwrap_or(u32::MAX);
             for (column, over) in missing {
-                table.note_scan_over(column, over);
+                table.note_scan(column, over, repeated.saturating_add(1));
             }
             return Candidates::Scan;
         }
-        let mut slots = Vec::new();
+        if count > table.len() / SCAN_SHARE {
+            return Candidates::Scan;
+        }
+        let mut slots = Vec::with_capacity(count);
         for (column, over, atom) in lookups {
             let is_indexed = table.lookup_over(column, over, atom, &mut |slot, _| slots.push(slot));
             assert!(is_indexed, "an index stays as long as the view");

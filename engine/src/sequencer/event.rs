@@ -57,6 +57,8 @@ pub enum Event {
     Submit(Submission),
     /// The client takes its request back; only a waiting one can still be stopped.
     Cancel(Ticket),
+    /// Scans have asked for an index ([`View::take_index_wish`](crate::store::View::take_index_wish)).
+    IndexWished,
     /// The session is gone, and its waiting requests with it.
     DropSession(SessionId),
     /// So many groups of so many bytes are durable, published and answered.

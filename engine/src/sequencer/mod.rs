@@ -140,6 +140,7 @@ impl Sequencer {
                     });
                 }
             }
+            Event::IndexWished => self.store.begin_hot_indexes(),
             Event::DropSession(session) => {
                 self.parked
                     .retain(|parked| parked.submission.ticket.is_none_or(|t| t.session != session));
@@ -200,6 +201,17 @@ impl Sequencer {
             return None;
         }
         self.parked.iter().filter_map(|parked| parked.deadline_ms).min()
+    }
+
+    /// True while an index is under construction: then [`Sequencer::build_step`] is to be called when there is nothing
+    /// else to do, and between.
+    pub fn is_building(&self) -> bool {
+        self.store.is_building()
+    }
+
+    /// Goes on with an index for some 200 µs.
+    pub fn build_step(&mut self) {
+        self.store.build_step();
     }
 
     /// Number of waiting transactions.

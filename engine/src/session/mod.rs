@@ -156,7 +156,8 @@ impl Sessions {
         self.drained.push(id);
     }
 
-    /// Ends the turn: the sessions that have drained hear in one update each what they have missed.
+    /// Ends the turn: the sessions that have drained hear in one update each what they have missed, and the writers
+    /// which indexes would have spared scans.
     pub fn turn_end(&mut self, machine: &mut dyn Machine) {
         let mut drained = std::mem::take(&mut self.drained);
         drained.retain(|id| {
@@ -167,6 +168,11 @@ impl Sessions {
             self.locals
                 .iter_mut()
                 .for_each(|local| local.catch_up(&drained, machine));
+        }
+        for local in &self.locals {
+            if local.seen.take_index_wish() {
+                local.database.inbox.push(Event::IndexWished);
+            }
         }
     }
 

@@ -96,6 +96,19 @@ impl Index {
         }
     }
 
+    /// How many candidates there are for `hash`.
+    pub fn count(&self, hash: u64) -> usize {
+        let shard = self.shard(hash).read();
+        match shard
+            .find(hash, |bucket| bucket.hash == hash)
+            .map(|bucket| &bucket.slots)
+        {
+            None => 0,
+            Some(Slots::One(..)) => 1,
+            Some(Slots::Many(slots)) => slots.len(),
+        }
+    }
+
     /// The first candidate for `hash` that `accept` confirms, for keys with few rows each.
     pub fn find<T>(&self, hash: u64, mut accept: impl FnMut(RowSlot) -> Option<T>) -> Option<T> {
         let shard = self.shard(hash).read();

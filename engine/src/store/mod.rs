@@ -16,6 +16,7 @@
 
 mod change;
 mod history;
+mod hot;
 mod index;
 mod moves;
 mod row;
@@ -34,11 +35,12 @@ pub use view::View;
 use crate::datum::Atom;
 use crate::hash::{HashMap, HashSet};
 use crate::ids::{ColumnIdx, CommitSeq, RowSlot, TableId};
-use crate::limits::{HOT_INDEX_ROWS_MIN, HOT_INDEX_SCANS_MIN, VIEWS_KNOWN_MAX};
+use crate::limits::VIEWS_KNOWN_MAX;
 use crate::schema::Schema;
+use hot::Building;
 use moves::DeadEntries;
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use strong::StrongRefs;
 use table::{HotIndex, TableIndexes};
@@ -66,6 +68,10 @@ pub struct Store {
     txn: Option<Journal>,
     dead: DeadEntries,
     views: VecDeque<Weak<ViewInner>>,
+    /// Hot indexes under construction, in the order in which they were asked for.
+    building: VecDeque<Building>,
+    /// Some table has been scanned so often that an index is wanted.
+    index_wish: Arc<AtomicBool>,
 }
 
 /// What the open transaction has touched.
@@ -92,6 +98,7 @@ impl Store {
     pub fn new(schema: Arc<Schema>, epoch: u64, txn_id: Uuid) -> Store {
         let seq = CommitSeq(0);
         let count = schema.tables.len();
+        let index_wish = Arc::new(AtomicBool::new(false));
         let store = Store {
             epoch,
             seq,
@@ -99,7 +106,7 @@ impl Store {
             tables: schema
                 .tables
                 .iter()
-                .map(|table| TableView::new(table, seq))
+                .map(|table| TableView::new(table, seq, &index_wish))
                 .collect(),
             free: vec![Vec::new(); count],
             fresh: vec![0; count],
@@ -108,6 +115,8 @@ impl Store {
             txn: None,
             dead: DeadEntries::default(),
             views: VecDeque::new(),
+            building: VecDeque::new(),
+            index_wish,
             schema,
         };
         for (table, column, over) in store.weak_columns.iter().flatten() {
@@ -118,7 +127,7 @@ impl Store {
                 hot.push(Arc::new(HotIndex {
                     column: *column,
                     over: *over,
-                    valid_from: seq,
+                    valid_from: AtomicU64::new(seq.0),
                     index,
                 }));
             }
@@ -388,6 +397,7 @@ impl Store {
             seq: self.seq,
             txn_id: self.txn_id,
             tables: self.tables.clone().into(),
+            index_wish: Arc::clone(&self.index_wish),
         };
         let view = View {
             inner: Arc::new(inner),
@@ -396,7 +406,7 @@ impl Store {
         view
     }
 
-    /// Lets go of index entries that no living view needs, and builds indexes that scans have asked for.
+    /// Lets go of index entries that no living view needs, and begins indexes that scans have asked for.
     ///
     /// Bounded work; call it once for each group.
     pub fn maintain(&mut self) {
@@ -414,40 +424,8 @@ impl Store {
             .and_then(Weak::upgrade)
             .map_or(self.seq, |view| view.seq);
         self.dead.bury(oldest, |table| &self.tables[table.at()].indexes);
-        for table in self.schema.table_ids() {
-            self.build_hot_indexes(table);
-        }
-    }
-
-    fn build_hot_indexes(&mut self, table: TableId) {
-        let view = &self.tables[table.at()];
-        if view.len() < HOT_INDEX_ROWS_MIN {
-            return;
-        }
-        for (at, scans) in view.indexes.scans.iter().enumerate() {
-            let column = ColumnIdx(at as u16);
-            for over in [Over::Keys, Over::Presence] {
-                let count = scans.of(over);
-                if count.load(Ordering::Relaxed) < HOT_INDEX_SCANS_MIN {
-                    continue;
-                }
-                count.store(0, Ordering::Relaxed);
-                if view.has_index_over(column, over) {
-                    continue;
-                }
-                let index = index::Index::default();
-                for (slot, row) in view.iter() {
-                    let add = &mut |atom: &Atom| index.add(index.hash(atom), slot);
-                    over.gained(None, Some(row.get(column)), add);
-                }
-                let hot = HotIndex {
-                    column,
-                    over,
-                    valid_from: self.seq,
-                    index,
-                };
-                view.indexes.hot.write().push(Arc::new(hot));
-            }
+        if self.index_wish.swap(false, Ordering::Relaxed) {
+            self.begin_hot_indexes();
         }
     }
 

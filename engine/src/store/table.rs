@@ -5,10 +5,10 @@ use super::row::Row;
 use super::tree::{self, Tree};
 use crate::datum::{Atom, Datum, merge};
 use crate::ids::{ColumnIdx, CommitSeq, RowSlot};
-use crate::limits::TREE_FANOUT;
+use crate::limits::{HOT_INDEX_ROWS_MIN, HOT_INDEX_SCANS_MIN, TREE_FANOUT};
 use crate::schema::TableSchema;
 use parking_lot::RwLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use uuid::Uuid;
 
@@ -31,6 +31,8 @@ pub(super) struct TableIndexes {
     pub(super) hot: RwLock<Vec<Arc<HotIndex>>>,
     /// Full scans that an index would have spared, by column; the writer looks and resets.
     pub(super) scans: Box<[Scans]>,
+    /// Set when some column of some table has been scanned often enough.
+    index_wish: Arc<AtomicBool>,
 }
 
 /// Scans for rows by an atom of a column, and for rows with something in it.
@@ -51,8 +53,8 @@ pub(super) struct UniqueIndex {
 pub(super) struct HotIndex {
     pub(super) column: ColumnIdx,
     pub(super) over: Over,
-    /// Views before this commit may miss entries.
-    pub(super) valid_from: CommitSeq,
+    /// Views before this commit may miss entries; all views do while the index is being built.
+    pub(super) valid_from: AtomicU64,
     pub(super) index: Index,
 }
 
@@ -78,7 +80,7 @@ impl Scans {
 }
 
 impl TableView {
-    pub(super) fn new(schema: &TableSchema, as_of: CommitSeq) -> TableView {
+    pub(super) fn new(schema: &TableSchema, as_of: CommitSeq, index_wish: &Arc<AtomicBool>) -> TableView {
         let unique = schema
             .indexes
             .iter()
@@ -92,6 +94,7 @@ impl TableView {
             unique,
             hot: RwLock::default(),
             scans: schema.columns.iter().map(|_| Scans::default()).collect(),
+            index_wish: Arc::clone(index_wish),
         };
         TableView {
             rows: Tree::default(),
@@ -179,16 +182,6 @@ impl TableView {
         true
     }
 
-    /// True if [`TableView::lookup`] has an index for the column in this version.
-    pub fn has_index(&self, column: ColumnIdx) -> bool {
-        self.has_index_over(column, Over::Keys)
-    }
-
-    /// True if [`TableView::lookup_over`] has an index of this kind for the column in this version.
-    pub fn has_index_over(&self, column: ColumnIdx, over: Over) -> bool {
-        column == ColumnIdx::UUID && over == Over::Keys || self.hot_index(column, over).is_some()
-    }
-
     /// Calls `found` for every row whose columns of the schema's index number `index` equal `key`.
     pub fn lookup_unique(&self, index: usize, key: &[&Datum], found: &mut dyn FnMut(RowSlot, &Row)) {
         let unique = &self.indexes.unique[index];
@@ -208,22 +201,32 @@ impl TableView {
         }
     }
 
-    /// Counts a scan for rows by equality on `column`, so that the writer may build an index for the next.
-    pub fn note_scan(&self, column: ColumnIdx) {
-        self.note_scan_over(column, Over::Keys);
+    /// How many rows [`TableView::lookup_over`] would look at, at most; `None` without an index.
+    ///
+    /// More than there are if other versions of the table have others.
+    pub fn candidates_count(&self, column: ColumnIdx, over: Over, atom: &Atom) -> Option<usize> {
+        if column == ColumnIdx::UUID && over == Over::Keys {
+            return Some(1);
+        }
+        let hot = self.hot_index(column, over)?;
+        Some(hot.index.count(hot.index.hash(atom)))
     }
 
-    /// [`TableView::note_scan`] for a scan that an index of this kind would have spared.
-    pub fn note_scan_over(&self, column: ColumnIdx, over: Over) {
-        self.indexes.scans[column.at()]
-            .of(over)
-            .fetch_add(1, Ordering::Relaxed);
+    /// Counts a scan that an index on `column` would have spared, so that the writer may build one for the next.
+    ///
+    /// `weight` is 1 for a query of which nothing is known, more for one that others are likely to repeat.
+    pub fn note_scan(&self, column: ColumnIdx, over: Over, weight: u32) {
+        let scans = self.indexes.scans[column.at()].of(over);
+        let before = scans.fetch_add(weight, Ordering::Relaxed);
+        if self.len >= HOT_INDEX_ROWS_MIN && before.saturating_add(weight) >= HOT_INDEX_SCANS_MIN {
+            self.indexes.index_wish.store(true, Ordering::Relaxed);
+        }
     }
 
     fn hot_index(&self, column: ColumnIdx, over: Over) -> Option<Arc<HotIndex>> {
         let hot = self.indexes.hot.read();
         hot.iter()
-            .find(|hot| hot.column == column && hot.over == over && hot.valid_from <= self.as_of)
+            .find(|hot| hot.column == column && hot.over == over && hot.serves(self.as_of))
             .cloned()
     }
 }
@@ -294,6 +297,13 @@ impl Over {
             Over::Presence if !old.is_empty() || new.is_empty() => {}
             Over::Presence => each(&Over::PRESENT),
         }
+    }
+}
+
+impl HotIndex {
+    /// True if a version as of that commit finds all its rows.
+    fn serves(&self, as_of: CommitSeq) -> bool {
+        self.valid_from.load(Ordering::Acquire) <= as_of.0
     }
 }
 

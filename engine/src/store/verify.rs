@@ -38,6 +38,9 @@ impl Store {
                 assert!(is_found, "a row is found by a declared index");
             }
             for hot in table.indexes.hot.read().iter() {
+                if self.building.iter().any(|building| building.lacks(hot, slot)) {
+                    continue;
+                }
                 hot.over.gained(None, Some(row.get(hot.column)), &mut |atom| {
                     let mut slots = Vec::new();
                     hot.index.candidates(hot.index.hash(atom), &mut slots);

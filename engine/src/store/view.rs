@@ -7,6 +7,7 @@ use super::tree::Tree;
 use crate::ids::{CommitSeq, RowSlot, TableId};
 use crate::schema::Schema;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use uuid::Uuid;
 
 /// A database as of one commit.
@@ -22,6 +23,7 @@ pub(super) struct ViewInner {
     pub(super) seq: CommitSeq,
     pub(super) txn_id: Uuid,
     pub(super) tables: Box<[TableView]>,
+    pub(super) index_wish: Arc<AtomicBool>,
 }
 
 impl View {
@@ -50,6 +52,12 @@ impl View {
     /// Number of rows of all tables.
     pub fn rows_count(&self) -> usize {
         self.inner.tables.iter().map(TableView::len).sum()
+    }
+
+    /// True, once, after scans of this or another version have asked for an index: then the writer is to be told.
+    pub fn take_index_wish(&self) -> bool {
+        let wish = &self.inner.index_wish;
+        wish.load(Ordering::Relaxed) && wish.swap(false, Ordering::Relaxed)
     }
 
     /// The net changes that lead from `older` to this view; both must be of one epoch.

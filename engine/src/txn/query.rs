@@ -6,8 +6,9 @@
 use crate::condition::{Clause, Condition, Function};
 use crate::datum::{Atom, Datum};
 use crate::ids::{ColumnIdx, RowSlot};
+use crate::limits::{HOT_INDEX_ROWS_MIN, SCAN_SHARE};
 use crate::schema::{AtomicType, TableSchema};
-use crate::store::{Row, TableView};
+use crate::store::{Over, Row, TableView};
 use std::ops::ControlFlow;
 use uuid::Uuid;
 
@@ -101,19 +102,29 @@ impl<'c> Plan<'c> {
                 return Plan::Unique(number, key);
             }
         }
-        let contained = || condition.clauses().iter().filter_map(contained_atom);
-        for (column, atom) in contained() {
-            if table.has_index(column) {
-                return Plan::Hot(column, atom);
+        // A hot index, the one that leaves the fewest rows.
+        let mut best: Option<(usize, ColumnIdx, &Atom)> = None;
+        let mut missing = Vec::new();
+        for (column, atom) in condition.clauses().iter().filter_map(contained_atom) {
+            match table.candidates_count(column, Over::Keys, atom) {
+                None => missing.push(column),
+                Some(count) if best.is_some_and(|(least, ..)| least <= count) => {}
+                Some(count) => best = Some((count, column, atom)),
             }
         }
-        for (column, _) in contained() {
+        if best.is_some_and(|(count, ..)| count < HOT_INDEX_ROWS_MIN) {
+            missing.clear();
+        }
+        for column in missing {
             // An index on a boolean halves a scan at best.
             if schema.column(column).ty.key.atomic != AtomicType::Boolean {
-                table.note_scan(column);
+                table.note_scan(column, Over::Keys, 1);
             }
         }
-        Plan::Scan
+        match best {
+            Some((count, column, atom)) if count <= table.len() / SCAN_SHARE => Plan::Hot(column, atom),
+            _ => Plan::Scan,
+        }
     }
 }
 

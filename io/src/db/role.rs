@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 
 /// Something that works in turns.
 pub(super) trait Role: 'static {
-    /// Does what there is to do; returns after how long to come again if nobody wakes it before.
+    /// Does what there is to do; returns after how long to come again if nobody wakes it before, which is at once if
+    /// zero.
     fn turn(&mut self) -> Option<Duration>;
 }
 
@@ -64,6 +65,7 @@ pub(super) fn spawn_thread<R: Role>(
                 return;
             }
             match again {
+                Some(Duration::ZERO) => {}
                 Some(after) => thread::park_timeout(after),
                 None => thread::park(),
             }
@@ -80,6 +82,8 @@ pub(super) async fn run_task(mut role: impl Role, waker: Waker) {
             return;
         }
         match again {
+            // Others of this thread have work, too.
+            Some(Duration::ZERO) => tokio::task::yield_now().await,
             // A timeout that passes is as good as a wake-up: both mean another turn.
             Some(after) => drop(tokio::time::timeout(after, waker.shared.task.notified()).await),
             None => waker.shared.task.notified().await,

@@ -46,6 +46,10 @@ impl Role for SequencerRole {
         self.handle_waiting(now);
         self.sequencer.expire(clock::now(), &mut Uuid::new_v4);
         self.hand_over();
+        if self.sequencer.is_building() {
+            self.sequencer.build_step();
+            return Some(Duration::ZERO);
+        }
         let deadline = self.sequencer.next_deadline_ms()?;
         Some(Duration::from_millis(
             deadline.saturating_sub(clock::monotonic_ms()).max(1),

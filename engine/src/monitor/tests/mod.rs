@@ -94,6 +94,7 @@ impl World {
         self.history.push(Arc::clone(&set));
         self.view = self.store.view();
         self.store.maintain();
+        self.store.build_step();
         NetChanges::merge(&[set])
     }
 

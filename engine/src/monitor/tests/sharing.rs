@@ -1,6 +1,7 @@
 //! What is made once and shared, by counting and by looking at addresses.
 
 use super::{PORT, SITE, World};
+use crate::datum::{Atom, Str};
 use crate::ids::SessionId;
 use crate::monitor::Version;
 use crate::store::Over;
@@ -265,7 +266,13 @@ fn conditions_that_are_asked_often_get_indexes() {
         (PORT, 6, Some(&[("tags", "\"x\"")])),
     ]);
     let table = world.view.table(PORT);
-    assert!(table.has_index_over(tags, Over::Presence) && table.has_index(name));
+    let named = Atom::String(Str::new("n"));
+    assert!(
+        table
+            .candidates_count(tags, Over::Presence, &Over::PRESENT)
+            .is_some()
+    );
+    assert!(table.candidates_count(name, Over::Keys, &named).is_some());
     let mut found = Vec::new();
     assert!(
         table.lookup_over(tags, Over::Presence, &Over::PRESENT, &mut |_, row| {

@@ -554,6 +554,7 @@ fn run(seed: u64) {
                 let (view, contents) = views.swap_remove(random.below(views.len() as u64) as usize);
                 assert_eq!(view_contents(&view), contents, "a view never changes");
             }
+            2 => db.store.build_step(),
             _ => db.store.maintain(),
         }
     }

@@ -26,6 +26,7 @@ pub(super) fn replay(db: &mut Db, body: &[u8], converting: bool) -> Result<Chang
     let changes = replay.apply(&mut db.store, &value, &Sha1::digest(body).into());
     db.store.verify();
     db.store.maintain();
+    db.store.build_step();
     changes
 }
 

@@ -4,13 +4,14 @@
 //!   workers ── Event ──► Inbox ──► sequencer ──► Group ──► log ──► Database::publish ──► workers pull
 //! ```
 
-use crate::ids::CommitSeq;
+use crate::ids::{CommitSeq, TableId};
 use crate::inbox::Inbox;
 use crate::monitor::Fragments;
 use crate::schema::{self, Schema};
 use crate::sequencer::Event;
 use crate::store::{ChangeSet, History, View};
 use arc_swap::ArcSwap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What every thread knows of one database from its opening to its closing or conversion.
@@ -30,6 +31,8 @@ pub struct Database {
     pub fragments: Arc<Fragments>,
     published: ArcSwap<View>,
     history: History,
+    /// Tables whose changes an operator wants to see in the log.
+    logged: ArcSwap<BTreeSet<TableId>>,
 }
 
 impl Database {
@@ -58,6 +61,7 @@ impl Database {
             fragments: Arc::default(),
             history: History::new(view.seq(), view.txn_id(), history_bytes_max),
             published: ArcSwap::from_pointee(view),
+            logged: ArcSwap::default(),
             schema,
         }
     }
@@ -78,6 +82,20 @@ impl Database {
 
     pub fn history(&self) -> &History {
         &self.history
+    }
+
+    /// Tables whose changes are to be logged; none after a conversion, as upstream.
+    pub fn logged_tables(&self) -> Arc<BTreeSet<TableId>> {
+        self.logged.load_full()
+    }
+
+    /// Replaces the tables whose changes are to be logged by what `change` makes of them.
+    pub fn change_logged_tables(&self, change: impl Fn(&mut BTreeSet<TableId>)) {
+        self.logged.rcu(|logged| {
+            let mut logged = BTreeSet::clone(logged);
+            change(&mut logged);
+            logged
+        });
     }
 
     /// Makes the commits of a durable group visible. Called by one thread at a time, in order of commit,

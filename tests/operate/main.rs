@@ -1,6 +1,8 @@
 //! What an operator does with a server beside starting and stopping it: a file of settings and its changes, crashes
 //! under `--monitor`, a service manager, counts, and files for a cluster.
 
+mod alike;
+
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};

@@ -73,6 +73,11 @@ impl History {
         (sets.len() == count).then_some(sets)
     }
 
+    /// All commits that are kept, oldest first.
+    pub fn sets(&self) -> Vec<Arc<ChangeSet>> {
+        self.inner.read().sets.iter().cloned().collect()
+    }
+
     /// Number of commits and rough bytes kept.
     pub fn size(&self) -> (usize, usize) {
         let inner = self.inner.read();

@@ -5,6 +5,7 @@
 
 use super::clock;
 use super::role::Role;
+use super::table_log::log_changes;
 use crate::limits::LAZY_SYNC_MS;
 use ovsdb_engine::database::Database;
 use ovsdb_engine::inbox::Inbox;
@@ -211,6 +212,7 @@ impl LogRole {
         let mut has_news = false;
         for group in groups {
             has_news |= group.view.is_some();
+            log_changes(&self.database, &group.sets);
             let told = sequencer::publish(&self.database, group);
             self.shared.tell(told);
         }

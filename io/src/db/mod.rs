@@ -16,6 +16,7 @@ mod rewrite;
 mod role;
 mod rows;
 mod sequencer_role;
+mod table_log;
 
 pub(crate) use clock::monotonic_ms;
 pub use log_role::Durability;

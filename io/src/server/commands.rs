@@ -2,7 +2,7 @@
 //! Commands"). Texts are upstream's.
 
 use super::coverage::Coverage;
-use super::{Server, configuration, listing, replication};
+use super::{Server, configuration, listing, replication, table_log};
 use crate::settings::Model;
 use crate::unixctl::{Answer, Commands};
 use ovsdb_engine::session::Which;
@@ -93,6 +93,8 @@ pub(super) fn register(commands: &mut Commands, server: &Shared) {
         1..=1,
         memory_trim,
     );
+    add("ovsdb-server/tlog-set", "DB:TABLE on|off", 2..=2, tlog_set);
+    add("ovsdb-server/tlog-list", "", 0..=0, tlog_list);
     add("ovsdb-server/perf-counters-show", "", 0..=0, perf_counters_show);
     add("ovsdb-server/perf-counters-clear", "", 0..=0, perf_counters_clear);
     add("coverage/show", "", 0..=0, coverage_show);
@@ -312,6 +314,17 @@ fn set_excluded_tables(server: &Shared, args: &[String], answer: Answer) {
         server.replication.set_excluded_tables(tables);
     }
     settle(answer, allowed);
+}
+
+fn tlog_set(server: &Shared, args: &[String], answer: Answer) {
+    match table_log::set(&server.borrow().catalog(), &args[0], &args[1]) {
+        Ok(()) => answer.done(),
+        Err(error) => answer.error(error),
+    }
+}
+
+fn tlog_list(server: &Shared, _args: &[String], answer: Answer) {
+    answer.text(table_log::list(&server.borrow().catalog()));
 }
 
 fn settle(answer: Answer, result: Result<(), String>) {

@@ -12,6 +12,7 @@ mod coverage;
 mod listing;
 mod memory;
 mod replication;
+mod table_log;
 
 use crate::background::Background;
 use crate::bounds::Bounds;

@@ -1,0 +1,181 @@
+//! The commands of the control socket beside the packaged server's: the same words, the same answers.
+
+use ovsdb_harness::server::create_database;
+use ovsdb_harness::{Peer, Scratch, Server, ServerOptions, schema, wait};
+use serde_json::json;
+
+/// Commands in an order of their own; each may rest on those before it.
+const COMMANDS: &[&[&str]] = &[
+    &["nope"],
+    &["list-commands", "x"],
+    &["exit", "x"],
+    &["coverage/read-counter"],
+    &["coverage/read-counter", "nope"],
+    &["coverage/show", "x"],
+    &["memory/show", "x"],
+    &["vlog/set"],
+    &["vlog/set", "foo"],
+    &["vlog/set", "foo:bar:baz"],
+    &["vlog/set", "PATTERN:bogus:x"],
+    &["vlog/set", "PATTERN:"],
+    &["vlog/set", "FACILITY:bogus"],
+    &["vlog/set", "FACILITY:local0"],
+    &["vlog/set", "PATTERN:syslog:%D{%H}|%m"],
+    &["vlog/set", "jsonrpc:syslog:dbg", "reconnect"],
+    &["vlog/list-pattern"],
+    &["vlog/disable-rate-limit"],
+    &["vlog/disable-rate-limit", "jsonrpc"],
+    &["vlog/disable-rate-limit", "nope"],
+    &["vlog/enable-rate-limit"],
+    &["vlog/enable-rate-limit", "jsonrpc", "nope"],
+    &["vlog/reopen"],
+    &["vlog/close"],
+    &["ovsdb-server/list-dbs"],
+    &["ovsdb-server/list-dbs", "x"],
+    &["ovsdb-server/add-remote"],
+    &["ovsdb-server/add-remote", "db:Load,Item"],
+    &["ovsdb-server/add-remote", "db:Nope,Item,name"],
+    &["ovsdb-server/add-remote", "db:Load,Nope,name"],
+    &["ovsdb-server/add-remote", "db:Load,Item,nope"],
+    &["ovsdb-server/add-remote", "db:Load,Item,tags"],
+    &["ovsdb-server/add-remote", "db:Load,Item,tags"],
+    &["ovsdb-server/add-remote", "punix:more.sock"],
+    &["ovsdb-server/remove-remote", "nope"],
+    &["ovsdb-server/remove-remote", "punix:more.sock"],
+    &["ovsdb-server/remove-remote", "punix:more.sock"],
+    &["ovsdb-server/add-db", "nope.db"],
+    &["ovsdb-server/add-db", "load.db"],
+    &["ovsdb-server/add-db"],
+    &["ovsdb-server/remove-db", "nope"],
+    &["ovsdb-server/remove-db", "_Server"],
+    &["ovsdb-server/compact", "nope"],
+    &["ovsdb-server/compact", "_Server"],
+    &["ovsdb-server/compact", "a", "b"],
+    &["ovsdb-server/compact", "Load"],
+    &["ovsdb-server/compact"],
+    &["ovsdb-server/tlog-list"],
+    &["ovsdb-server/tlog-set"],
+    &["ovsdb-server/tlog-set", "Load:Item", "perhaps"],
+    &["ovsdb-server/tlog-set", "Load", "on"],
+    &["ovsdb-server/tlog-set", "Load:", "on"],
+    &["ovsdb-server/tlog-set", ":Item", "on"],
+    &["ovsdb-server/tlog-set", "Load:Item:x", "on"],
+    &["ovsdb-server/tlog-set", "Nope:Item", "on"],
+    &["ovsdb-server/tlog-set", "Load:Nope", "on"],
+    &["ovsdb-server/tlog-set", "Load::Counter", "ON"],
+    &["ovsdb-server/tlog-set", "_Server:Database", "on"],
+    &["ovsdb-server/tlog-set", "_Server:Database", "off"],
+    &["ovsdb-server/tlog-list"],
+    &["ovsdb-server/tlog-set", "Load:Counter", "off"],
+    &["ovsdb-server/get-db-storage-status"],
+    &["ovsdb-server/get-db-storage-status", "Load"],
+    &["ovsdb-server/get-db-storage-status", "_Server"],
+    &["ovsdb-server/get-db-storage-status", "Nope"],
+    &["ovsdb-server/get-active-ovsdb-server"],
+    &["ovsdb-server/set-active-ovsdb-server"],
+    &["ovsdb-server/connect-active-ovsdb-server"],
+    &["ovsdb-server/set-active-ovsdb-server", "tcp:192.0.2.1:6641"],
+    &["ovsdb-server/get-active-ovsdb-server"],
+    &["ovsdb-server/disconnect-active-ovsdb-server"],
+    &["ovsdb-server/get-sync-exclude-tables"],
+    &["ovsdb-server/set-sync-exclude-tables", "Load:Item"],
+    &["ovsdb-server/get-sync-exclude-tables"],
+    &["ovsdb-server/sync-status"],
+    &["ovsdb-server/memory-trim-on-compaction"],
+    &["ovsdb-server/memory-trim-on-compaction", "perhaps"],
+    &["ovsdb-server/memory-trim-on-compaction", "on"],
+    &["ovsdb-server/perf-counters-clear"],
+    &["ovsdb-server/reconnect"],
+];
+
+/// A server with the load schema, and the directory it runs in, which no answer names.
+fn start(peer: Peer, scratch: &Scratch) -> Server {
+    let load = scratch.write("load.ovsschema", schema::LOAD);
+    let file = create_database(peer, scratch, "load.db", &load);
+    ServerOptions::new(peer, "load").database(&file).start(scratch)
+}
+
+#[test]
+fn commands_are_answered_in_the_same_words() {
+    let [ours, packaged] = [Peer::under_test(), Peer::Packaged].map(|peer| {
+        let scratch = Scratch::new();
+        let server = start(peer, &scratch);
+        let directory = format!("{}/", scratch.path().display());
+        let answers: Vec<String> = COMMANDS
+            .iter()
+            .map(|words| {
+                let answer = server.control(words[0], &words[1..]);
+                let (Ok(text) | Err(text)) = &answer;
+                let outcome = if answer.is_ok() { "ok" } else { "error" };
+                let text = text.trim_end_matches('\n').replace(&directory, "");
+                format!("{words:?}: {outcome}: {text}")
+            })
+            .collect();
+        server.stop();
+        answers
+    });
+    for (ours, packaged) in ours.iter().zip(&packaged) {
+        assert_eq!(ours, packaged);
+    }
+}
+
+/// The lines about one table, columns in an order of their own, as upstream writes them in that of a hash table.
+fn changes_told(server: &Server, table: &str) -> Vec<Vec<String>> {
+    let log = server.log();
+    let begin = format!("|INFO|table:{table},");
+    let told = log.lines().filter_map(|line| {
+        let at = line.find(&begin)?;
+        let mut columns: Vec<String> = line[at + begin.len()..]
+            .split(',')
+            .filter(|pair| !pair.starts_with("_uuid:") && !pair.starts_with("_version:"))
+            .map(str::to_owned)
+            .collect();
+        columns.sort_unstable();
+        Some(columns)
+    });
+    told.collect()
+}
+
+#[test]
+fn changes_of_a_table_are_logged_while_an_operator_wants_it() {
+    let [ours, packaged] = [Peer::under_test(), Peer::Packaged].map(|peer| {
+        let scratch = Scratch::new();
+        let server = start(peer, &scratch);
+        let transact = |operation| {
+            server.client().transact("Load", json!([operation]));
+        };
+        let insert =
+            |name: &str| json!({"op": "insert", "table": "Counter", "row": {"name": name, "total": 1}});
+        transact(insert("before"));
+        server
+            .control("ovsdb-server/tlog-set", &["Load:Counter", "on"])
+            .expect("the table is there");
+        transact(insert("two words"));
+        let is_it = json!([["name", "==", "two words"]]);
+        transact(json!({"op": "update", "table": "Counter", "where": is_it, "row": {"total": 2}}));
+        // What changes nothing is not told.
+        transact(json!({"op": "update", "table": "Counter", "where": is_it, "row": {"total": 2}}));
+        transact(json!({"op": "insert", "table": "Item", "row": {"number": 1}}));
+        transact(json!({"op": "delete", "table": "Counter", "where": is_it}));
+        server
+            .control("ovsdb-server/tlog-set", &["Load:Counter", "off"])
+            .expect("the table is there");
+        transact(insert("after"));
+        let told = wait::until("the last change in the log", || {
+            let told = changes_told(&server, "Counter");
+            (told.len() >= 3).then_some(told)
+        });
+        assert!(changes_told(&server, "Item").is_empty(), "{peer:?}");
+        server.stop();
+        told
+    });
+    assert_eq!(ours, packaged);
+    assert_eq!(
+        ours,
+        [
+            ["name:\"two words\"", "op:inserted", "total:1"],
+            ["name:\"two words\"", "op:updated", "total:2"],
+            ["name:\"two words\"", "op:deleted", "total:2"]
+        ]
+    );
+}

@@ -73,6 +73,7 @@ impl Scene {
             io: IoChoice::Auto,
             durability: Durability::Group,
             column_diff: true,
+            resume: true,
             run: None,
         }
     }

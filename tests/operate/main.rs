@@ -2,6 +2,7 @@
 //! under `--monitor`, a service manager, counts, and files for a cluster.
 
 mod alike;
+mod resume;
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;

@@ -123,8 +123,11 @@ impl Snapshot {
 const ID_PREFIX: &str = " (transaction ";
 const ID_SUFFIX: &str = ")";
 
-/// `text` with the transaction id of the state that a snapshot holds.
+/// `text` with the transaction id of the state that a snapshot holds, if it is told.
 fn comment_with(text: &str, txn_id: Uuid) -> String {
+    if txn_id.is_nil() {
+        return text.to_owned();
+    }
     format!("{text}{ID_PREFIX}{txn_id}{ID_SUFFIX}")
 }
 

@@ -55,6 +55,8 @@ pub struct Store {
     /// Last finished commit and its id.
     seq: CommitSeq,
     txn_id: Uuid,
+    /// Whether views show the id.
+    tells_ids: bool,
     tables: Vec<TableView>,
     /// Slots without a row, by table; an entry may be stale and is checked when taken. A slot that the
     /// open transaction emptied comes here when the transaction ends, so that no slot changes its row
@@ -103,6 +105,7 @@ impl Store {
             epoch,
             seq,
             txn_id,
+            tells_ids: true,
             tables: schema
                 .tables
                 .iter()
@@ -164,6 +167,11 @@ impl Store {
         );
         self.seq = CommitSeq(0);
         self.txn_id = txn_id;
+    }
+
+    /// From now on views have the zero id, as upstream's standalone databases do: nobody can resume.
+    pub fn keep_ids_secret(&mut self) {
+        self.tells_ids = false;
     }
 
     /// The table as the open transaction sees it.
@@ -395,7 +403,7 @@ impl Store {
             epoch: self.epoch,
             schema: Arc::clone(&self.schema),
             seq: self.seq,
-            txn_id: self.txn_id,
+            txn_id: if self.tells_ids { self.txn_id } else { Uuid::nil() },
             tables: self.tables.clone().into(),
             index_wish: Arc::clone(&self.index_wish),
         };

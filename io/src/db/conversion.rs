@@ -38,6 +38,7 @@ pub(super) struct Work {
     pub(super) rewriter: Rewriter,
     pub(super) shared: Arc<Shared>,
     pub(super) column_diff: bool,
+    pub(super) resume: bool,
 }
 
 /// Does the work on a thread of its own.
@@ -81,13 +82,12 @@ impl Work {
         let schema = Arc::clone(&self.conversion.schema);
         // An id that nobody has seen, so that nobody resumes from before the conversion.
         let txn_id = Uuid::new_v4();
-        commit::convert(
-            &self.view,
-            schema,
-            self.shared.next_epoch(),
-            txn_id,
-            &mut Uuid::new_v4,
-        )
+        let epoch = self.shared.next_epoch();
+        let mut store = commit::convert(&self.view, schema, epoch, txn_id, &mut Uuid::new_v4)?;
+        if !self.resume {
+            store.keep_ids_secret();
+        }
+        Ok(store)
     }
 
     /// Makes the file say what the new database says. From here on the log writes for that one.

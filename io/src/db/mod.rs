@@ -71,6 +71,8 @@ pub(crate) struct Hosted {
 pub(crate) struct HostSettings {
     pub(crate) durability: Durability,
     pub(crate) sequencer: Settings,
+    /// Clients that come back get what changed since they left.
+    pub(crate) resume: bool,
     pub(crate) placement: Placement,
 }
 
@@ -89,6 +91,9 @@ impl Hosted {
         };
         let inbox = Inbox::new(inbox_for(&wakers[0]));
         let log = Inbox::new(inbox_for(&wakers[1]));
+        if !settings.resume {
+            store.keep_ids_secret();
+        }
         let view = store.view();
         let database = Arc::new(Database::new(view, inbox.clone(), HISTORY_BYTES_MAX));
         let (file, writer) = file.unzip();
@@ -110,6 +115,7 @@ impl Hosted {
             log,
             rewriter: rewriter.clone(),
             column_diff: settings.sequencer.column_diff,
+            resume: settings.resume,
             shared: Arc::clone(shared),
             waiting: VecDeque::new(),
         };

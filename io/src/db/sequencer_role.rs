@@ -21,6 +21,8 @@ pub(super) struct SequencerRole {
     pub(super) rewriter: Rewriter,
     /// How conversions are to write the file.
     pub(super) column_diff: bool,
+    /// See [`HostSettings`](super::HostSettings).
+    pub(super) resume: bool,
     pub(super) shared: Arc<Shared>,
     /// Taken from the inbox and not handled yet, because too much awaits the disk.
     pub(super) waiting: VecDeque<Event>,
@@ -96,6 +98,7 @@ impl SequencerRole {
                     rewriter: self.rewriter.clone(),
                     shared: Arc::clone(&self.shared),
                     column_diff: self.column_diff,
+                    resume: self.resume,
                 });
             }
         }

@@ -84,6 +84,9 @@ pub struct Config {
     pub durability: Durability,
     /// Log columns as differences; off for servers before 2.15.
     pub column_diff: bool,
+    /// Clients that come back get what changed since they left. Otherwise they get everything, as from upstream's
+    /// standalone databases, whose transaction ids are zero.
+    pub resume: bool,
     /// A shell command to run; the server ends with it.
     pub run: Option<String>,
 }
@@ -214,6 +217,7 @@ async fn control(
     };
     let settings = HostSettings {
         durability: config.durability,
+        resume: config.resume,
         sequencer: Settings {
             column_diff: config.column_diff,
             nonce: Uuid::new_v4(),

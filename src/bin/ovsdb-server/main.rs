@@ -4,7 +4,7 @@ mod options;
 mod quickstart;
 
 use mimalloc::MiMalloc;
-use options::Options;
+use options::{Options, Switch};
 use ovsdb::cli::{Fatal, Result, program};
 use ovsdb_engine::hash;
 use ovsdb_io::bounds::Bounds;
@@ -76,6 +76,7 @@ fn config(options: &Options) -> Result<Config> {
         io: options.io.into(),
         durability: options.durability.into(),
         column_diff: !options.disable_file_column_diff,
+        resume: matches!(options.resume, Switch::On),
         run: options.run.clone(),
     })
 }

@@ -47,6 +47,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "RULE", default_value = "group")]
     pub(crate) durability: DurabilityRule,
 
+    /// Whether clients that come back to a database get what changed since they left. Without, they get
+    /// everything, and all transaction ids are zero, as in upstream's standalone databases
+    #[arg(long, value_name = "SWITCH", default_value = "on")]
+    pub(crate) resume: Switch,
+
     /// Worker threads; by default as many as there are processors, at most four
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: Option<u16>,
@@ -82,6 +87,13 @@ pub(crate) struct Options {
 pub(crate) enum DurabilityRule {
     Group,
     Relaxed,
+}
+
+/// `--resume`
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Switch {
+    On,
+    Off,
 }
 
 /// `--io`

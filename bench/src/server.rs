@@ -8,7 +8,7 @@ use ovsdb_engine::database::Database;
 use ovsdb_engine::ids::{SessionId, WorkerId};
 use ovsdb_engine::inbox::Inbox;
 use ovsdb_engine::sequencer::{self, Event, Now, Rights, Sequencer, Settings};
-use ovsdb_engine::session::{Flow, Machine, SessionIds, Sessions, Shared, Traits};
+use ovsdb_engine::session::{Flow, Machine, SessionBounds, SessionIds, Sessions, Shared, Traits};
 use ovsdb_engine::store::Store;
 use ovsdb_storage::record::{Digest, Encoder, Entry, Front, Magic};
 use ovsdb_wire::frame::{Framer, Scan};
@@ -76,7 +76,12 @@ impl Server {
     /// A server of the database in `store`.
     pub fn new(store: Store) -> Server {
         let worker = WorkerId(0);
-        let shared = Arc::new(Shared::new(Uuid::nil(), vec![Inbox::new(|| {})], || {}));
+        let shared = Arc::new(Shared::new(
+            Uuid::nil(),
+            SessionBounds::default(),
+            vec![Inbox::new(|| {})],
+            || {},
+        ));
         let inbox = Inbox::new(|| {});
         let settings = Settings {
             column_diff: true,

@@ -95,7 +95,9 @@ impl Background {
                 let Large {
                     text, flags, cuts, ..
                 } = &message;
-                let compiled = Compiled::new(&shared.catalog(), text, cuts, *flags, &mut Uuid::new_v4);
+                let factor = shared.bounds.parsed_factor_max;
+                let compiled =
+                    Compiled::new(&shared.catalog(), text, cuts, *flags, factor, &mut Uuid::new_v4);
                 unfinished.fetch_sub(1, Ordering::Relaxed);
                 done.push(Prepared { message, compiled });
             }

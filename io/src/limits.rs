@@ -88,6 +88,11 @@ pub const ACCEPT_PAUSE_MS: u64 = 200;
 /// closed. Clients of OVN ask at once.
 pub const FIRST_MESSAGE_MS: u64 = 30_000;
 
+/// Bytes that a connection has not taken; with more it is closed. The first reply of the largest known southbound
+/// database is 2 GB. Far beyond what a client that reads has ever waiting: one that does not gets nothing but answers
+/// to what it asked before.
+pub const OUTPUT_BYTES_MAX: usize = 4 << 30;
+
 /// From so many bytes of a first message on it may take longer: somebody restores a database over a slow line.
 pub const FIRST_MESSAGE_BYTES: usize = 1 << 20;
 

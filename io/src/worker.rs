@@ -2,7 +2,7 @@
 
 use crate::background::{Background, Large, Prepared};
 use crate::bounds::Bounds;
-use crate::limits::{ARENA_KEEP_BYTES, BACKGROUND_MESSAGE_BYTES_MIN, FIRST_MESSAGE_MS};
+use crate::limits::{ARENA_KEEP_BYTES, BACKGROUND_MESSAGE_BYTES_MIN};
 use crate::net::reconnect::End;
 use crate::net::{FirstMessage, Inactivity, Verdict};
 use crate::remotes::{RemoteEntry, RemoteTable};
@@ -121,7 +121,7 @@ impl Worker {
             remotes,
             connections: HashMap::new(),
             conns: HashMap::new(),
-            parser: Parser::new(),
+            parser: Parser::with_factor(bounds.session.parsed_factor_max),
             arena: Bump::new(),
             scratch: Vec::new(),
             index: usize::from(worker.0),
@@ -367,8 +367,15 @@ impl Worker {
             connection.inactivity.heard(now_ms);
         }
         if connection.first_message.is_late(now_ms, connection.unread_bytes) {
-            let (name, limit) = (&connection.meta.name, seconds(FIRST_MESSAGE_MS));
+            let name = &connection.meta.name;
+            let limit = seconds(self.bounds.first_message_ms.unwrap_or_default());
             log::warn!(target: "jsonrpc", "{name}: no message within {limit} seconds, disconnecting");
+            return io.close(conn);
+        }
+        let backlog = io.backlog(conn);
+        if backlog > self.bounds.output_bytes_max {
+            let name = &connection.meta.name;
+            log::warn!(target: "jsonrpc", "{name}: {backlog} bytes are not read, disconnecting");
             return io.close(conn);
         }
         connection
@@ -433,10 +440,9 @@ impl Handler for Worker {
         self.conns.insert(session, conn);
         remote.opened();
         let may_be_silent = meta.transport == Transport::Unix || remote.is_dialled();
-        let first_message = if may_be_silent {
-            FirstMessage::unexpected()
-        } else {
-            FirstMessage::expected(io.now_ms())
+        let first_message = match self.bounds.first_message_ms {
+            Some(limit_ms) if !may_be_silent => FirstMessage::expected(io.now_ms(), limit_ms),
+            _ => FirstMessage::unexpected(),
         };
         let connection = Connection {
             first_message,

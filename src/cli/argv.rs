@@ -6,6 +6,7 @@
 //! brought into one canonical form, options as `--name` or `--name=value` before all operands, and that
 //! form is what clap reads. The definition stays the only list of options.
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command, Parser};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -55,11 +56,21 @@ fn plain_operands(definition: Command) -> Command {
     })
 }
 
-/// The text that clap gives an error, without its decoration. Value parsers of ours say all in one sentence.
+/// The text that clap gives an error, without its decoration. Value parsers of ours say all in one sentence; the reason
+/// of clap's own follows the option and its value.
 fn told(error: &clap::Error) -> Stop {
     use std::error::Error as _;
     let text = match error.source() {
-        Some(source) => source.to_string(),
+        Some(source) if source.is::<Fatal>() => source.to_string(),
+        Some(source) => {
+            let context = |kind| match error.get(kind) {
+                Some(ContextValue::String(text)) => text.as_str(),
+                _ => "",
+            };
+            let option = context(ContextKind::InvalidArg);
+            let option = option.split(' ').next().unwrap_or_default();
+            format!("{option}={}: {source}", context(ContextKind::InvalidValue))
+        }
         None => {
             let text = error.to_string();
             let first = text.lines().next().unwrap_or_default();

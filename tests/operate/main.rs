@@ -1,7 +1,8 @@
 //! What an operator does with a server beside starting and stopping it: a file of settings and its changes, crashes
-//! under `--monitor`, a service manager, counts, and files for a cluster.
+//! under `--monitor`, a service manager, limits, counts, and files for a cluster.
 
 mod alike;
+mod limits;
 mod resume;
 
 use std::fs;

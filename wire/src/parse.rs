@@ -69,29 +69,47 @@ impl std::fmt::Display for SyntaxError {
 impl std::error::Error for SyntaxError {}
 
 /// Parses messages one after another, keeping its buffers; one per worker.
-#[derive(Default)]
 pub struct Parser {
+    /// A value may take this many times its text, plus [`limits::PARSED_SLACK_BYTES`].
+    factor_max: usize,
     simd: simd::Buffers,
     stacks: Stacks<'static>,
 }
 
+impl Default for Parser {
+    fn default() -> Parser {
+        Parser::new()
+    }
+}
+
 impl Parser {
     pub fn new() -> Parser {
-        Parser::default()
+        Parser::with_factor(limits::PARSED_FACTOR_MAX)
+    }
+
+    /// A parser that refuses what takes more than `factor_max` times its text, plus [`limits::PARSED_SLACK_BYTES`].
+    pub fn with_factor(factor_max: usize) -> Parser {
+        Parser {
+            factor_max,
+            simd: simd::Buffers::default(),
+            stacks: Stacks::default(),
+        }
     }
 
     /// Parses a text as framed, with the flags it was framed with. The text is scratch space afterwards, where
     /// the strings of the value live.
     ///
-    /// A result that takes more than [`limits::PARSED_FACTOR_MAX`] times the text plus
-    /// [`limits::PARSED_SLACK_BYTES`] is refused.
+    /// A result that takes more than the parser's share of memory is refused.
     pub fn parse<'a>(
         &mut self,
         text: &'a mut [u8],
         flags: Flags,
         arena: &'a Bump,
     ) -> Result<Value<'a>, SyntaxError> {
-        let bytes_max = text.len() * limits::PARSED_FACTOR_MAX + limits::PARSED_SLACK_BYTES;
+        let bytes_max = text
+            .len()
+            .saturating_mul(self.factor_max)
+            .saturating_add(limits::PARSED_SLACK_BYTES);
         let is_utf8 = flags.is_ascii() || std::str::from_utf8(text).is_ok();
         if is_utf8 && flags.is_plain() && text.len() <= limits::SIMD_TEXT_BYTES_MAX {
             return simd::parse(text, arena, bytes_max, &mut self.simd);

@@ -56,7 +56,7 @@ impl Sessions {
             if old.at_epoch(database.epoch).is_some() {
                 continue;
             }
-            let mut local = Local::new(Arc::clone(database));
+            let mut local = Local::new(Arc::clone(database), self.shared.bounds.lagging_bytes_max);
             let lagging = self.sessions.iter().filter(|(_, session)| session.is_lagging);
             lagging.for_each(|(id, _)| local.lag(*id));
             self.locals.push(local);

@@ -11,7 +11,6 @@
 use super::methods::Answer;
 use super::{Catalog, Machine, Sessions, reply};
 use crate::ids::SessionId;
-use crate::limits::REQUESTS_PARKED_MAX;
 use crate::txn::{Compiler, Program};
 use bumpalo::Bump;
 use ovsdb_wire::frame::Flags;
@@ -34,15 +33,16 @@ pub struct Compiled {
 
 impl Compiled {
     /// Compiles a message that was framed with these `flags` and [`cuts`](ovsdb_wire::frame::Framer::cuts).
-    /// `None`: it is to be looked at as a whole.
+    /// `None`: it is to be looked at as a whole, such as one that takes more than `parsed_factor_max` times its text.
     pub fn new(
         catalog: &Catalog,
         text: &[u8],
         cuts: &[usize],
         flags: Flags,
+        parsed_factor_max: usize,
         entropy: &mut dyn FnMut() -> Uuid,
     ) -> Option<Compiled> {
-        let mut pieces = Pieces::new(flags);
+        let mut pieces = Pieces::new(flags, parsed_factor_max);
         let mut envelope = Envelope::default();
         let (first, last) = (*cuts.first()?, *cuts.last()?);
         let head = pieces.parse(b"", &text[..first], b"]}")?;
@@ -86,9 +86,9 @@ struct Pieces {
 }
 
 impl Pieces {
-    fn new(flags: Flags) -> Pieces {
+    fn new(flags: Flags, parsed_factor_max: usize) -> Pieces {
         Pieces {
-            parser: Parser::new(),
+            parser: Parser::with_factor(parsed_factor_max),
             arena: Bump::new(),
             scratch: Vec::new(),
             flags,
@@ -155,7 +155,7 @@ impl Sessions {
             return false;
         }
         let is_known = state.requests.iter().any(|other| other.id == compiled.id);
-        if is_known || state.requests.len() >= REQUESTS_PARKED_MAX {
+        if is_known || state.check_waits(&self.shared.bounds).is_some() {
             return false;
         }
         let Compiled {
@@ -179,6 +179,7 @@ mod tests {
     use crate::txn::Program;
     use bumpalo::Bump;
     use ovsdb_wire::frame::{Framer, Scan};
+    use ovsdb_wire::limits::PARSED_FACTOR_MAX;
     use ovsdb_wire::strict;
     use std::sync::Arc;
     use uuid::Uuid;
@@ -226,6 +227,7 @@ mod tests {
             &message.as_bytes()[..end],
             framer.cuts(),
             flags,
+            PARSED_FACTOR_MAX,
             &mut counter(),
         )
     }

@@ -4,7 +4,7 @@ use super::Machine;
 use crate::database::Database;
 use crate::hash::HashMap;
 use crate::ids::{CommitSeq, SessionId};
-use crate::limits::{LAGGING_BYTES_MAX, SESSIONS_AHEAD_MAX};
+use crate::limits::SESSIONS_AHEAD_MAX;
 use crate::monitor::{Monitors, Sink};
 use crate::store::{NetChanges, View};
 use bytes::Bytes;
@@ -35,6 +35,8 @@ pub(super) struct Local {
     ahead: BTreeSet<SessionId>,
     /// Rough bytes of all changes told so far; differences of it say what a base keeps alive at most.
     changed_bytes: usize,
+    /// What it may be for the oldest base.
+    lagging_bytes_max: usize,
 }
 
 struct Base {
@@ -45,7 +47,8 @@ struct Base {
 }
 
 impl Local {
-    pub(super) fn new(database: Arc<Database>) -> Local {
+    /// A database of which no session has monitors; those that lag may keep `lagging_bytes_max` alive.
+    pub(super) fn new(database: Arc<Database>, lagging_bytes_max: usize) -> Local {
         let seen = database.view();
         let monitors = Monitors::new(Arc::clone(&database.schema), Arc::clone(&database.fragments));
         Local {
@@ -57,6 +60,7 @@ impl Local {
             standing: HashMap::default(),
             ahead: BTreeSet::new(),
             changed_bytes: 0,
+            lagging_bytes_max,
         }
     }
 
@@ -184,7 +188,7 @@ impl Local {
 
     /// Sessions at bases that keep too much alive. They are to be closed, which lets go of their bases.
     fn sessions_too_far_behind(&self) -> Vec<SessionId> {
-        let is_too_old = |base: &Base| self.changed_bytes - base.changed_bytes > LAGGING_BYTES_MAX;
+        let is_too_old = |base: &Base| self.changed_bytes - base.changed_bytes > self.lagging_bytes_max;
         let Some((oldest, _)) = self.bases.first_key_value().filter(|(_, base)| is_too_old(base)) else {
             return Vec::new();
         };
@@ -225,6 +229,7 @@ mod tests {
     use crate::datum::{Atom, Datum};
     use crate::ids::{SessionId, TableId, WorkerId};
     use crate::inbox::Inbox;
+    use crate::limits::LAGGING_BYTES_MAX;
     use crate::monitor::Version;
     use crate::schema;
     use crate::session::Machine;
@@ -294,7 +299,7 @@ mod tests {
             let database = Database::new(store.view(), Inbox::new(|| {}), 1 << 20);
             Bench {
                 store,
-                local: Local::new(Arc::new(database)),
+                local: Local::new(Arc::new(database), LAGGING_BYTES_MAX),
                 wire: Wire::default(),
                 count: 0,
             }

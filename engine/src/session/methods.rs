@@ -5,7 +5,7 @@ use super::one::{Asked, Flow, Outstanding};
 use super::{Machine, Sessions, reply, send};
 use crate::error::{OvsdbError, Tag};
 use crate::ids::SessionId;
-use crate::limits::{REQUEST_BYTES_UNANSWERED_MAX, REQUESTS_PARKED_MAX, REQUESTS_UNANSWERED_MAX};
+use crate::limits::REQUESTS_UNANSWERED_MAX;
 use crate::sequencer::{Event, Submission, Ticket};
 use crate::txn::Program;
 use bytes::Bytes;
@@ -177,7 +177,7 @@ impl Sessions {
                 session.held > 0
                     || session.is_converting()
                     || unanswered >= REQUESTS_UNANSWERED_MAX
-                    || bytes > REQUEST_BYTES_UNANSWERED_MAX
+                    || bytes > self.shared.bounds.request_bytes_max
             }
             _ => session.held > 0 || unanswered > 0,
         };
@@ -266,8 +266,7 @@ impl Sessions {
         if session.requests.iter().any(|other| other.id == call.id) {
             return Answer::Refused(RequestError::duplicate_request_id(call.method, call.params));
         }
-        if session.requests.len() - session.unparked().count() >= REQUESTS_PARKED_MAX {
-            let details = format!("{REQUESTS_PARKED_MAX} transactions of this session are waiting");
+        if let Some(details) = session.check_waits(&self.shared.bounds) {
             return Answer::Failed(OvsdbError::new(Tag::ResourcesExhausted, details));
         }
         if gate == Some(Gate::Closed) {

@@ -13,6 +13,7 @@
 //!   a request that is answered here waits while a transaction of its session is unanswered ([`Flow::Wait`]).
 //! * Nothing here waits: what is to be done by the machine is asked of [`Machine`].
 
+mod bounds;
 mod converting;
 mod databases;
 mod gate;
@@ -25,6 +26,7 @@ mod one;
 mod reply;
 mod shared;
 
+pub use bounds::SessionBounds;
 pub use gate::{Barrier, Gate};
 pub use large::Compiled;
 pub use one::{Flow, SessionIds, Traits};

@@ -1,5 +1,6 @@
 //! The state of one session.
 
+use super::bounds::SessionBounds;
 use crate::hash::HashMap;
 use crate::ids::{RequestId, SessionId};
 use crate::monitor::MonitorId;
@@ -88,6 +89,18 @@ impl Session {
     /// Transactions that are neither answered nor known to wait.
     pub(super) fn unparked(&self) -> impl Iterator<Item = &Outstanding> {
         self.requests.iter().filter(|request| !request.is_parked)
+    }
+
+    /// Why there may be no further transaction: those that wait are too many, or too large together.
+    pub(super) fn check_waits(&self, bounds: &SessionBounds) -> Option<String> {
+        let parked = || self.requests.iter().filter(|request| request.is_parked);
+        let count = parked().count();
+        if count >= bounds.waits_max {
+            return Some(format!("{count} transactions of this session are waiting"));
+        }
+        let bytes: usize = parked().map(|request| request.bytes).sum();
+        (bytes > bounds.request_bytes_max)
+            .then(|| format!("transactions of this session are waiting that take {bytes} bytes"))
     }
 
     pub(super) fn position_of(&self, request: RequestId) -> Option<usize> {

@@ -1,5 +1,6 @@
 //! What all workers and sequencers share: the databases, the locks, and the way to each worker.
 
+use super::bounds::SessionBounds;
 use super::gate::{Barrier, Gate};
 use crate::database::Database;
 use crate::ids::WorkerId;
@@ -17,6 +18,8 @@ pub struct Shared {
     /// Answered to `get_server_id`; new for each process.
     pub server_id: Uuid,
     pub locks: Arc<Mutex<Locks>>,
+    /// What sessions may have.
+    pub bounds: SessionBounds,
     catalog: ArcSwap<Catalog>,
     workers: Vec<Inbox<WorkerEvent>>,
     /// How often sessions have been closed from outside.
@@ -73,6 +76,7 @@ impl Shared {
     /// changes, on any thread, and must be cheap.
     pub fn new(
         server_id: Uuid,
+        bounds: SessionBounds,
         workers: Vec<Inbox<WorkerEvent>>,
         watcher: impl Fn() + Send + Sync + 'static,
     ) -> Shared {
@@ -80,6 +84,7 @@ impl Shared {
         Shared {
             server_id,
             locks: Arc::default(),
+            bounds,
             catalog,
             workers,
             disconnections: AtomicU64::new(0),

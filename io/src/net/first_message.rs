@@ -1,7 +1,7 @@
 //! Whether a client that has connected ever says anything. One that drips bytes is never silent, so that probes do
 //! not find it. Pure; time in milliseconds of a monotonic clock.
 
-use crate::limits::{FIRST_MESSAGE_BYTES, FIRST_MESSAGE_MS};
+use crate::limits::FIRST_MESSAGE_BYTES;
 
 /// Watches one connection until its first message has come.
 #[derive(Clone, Copy, Debug)]
@@ -11,10 +11,10 @@ pub(crate) struct FirstMessage {
 }
 
 impl FirstMessage {
-    /// Of a connection opened at `now_ms`, by a client over a network.
-    pub(crate) fn expected(now_ms: u64) -> FirstMessage {
+    /// Of a connection opened at `now_ms`, by a client over a network, which has `limit_ms` for it.
+    pub(crate) fn expected(now_ms: u64, limit_ms: u64) -> FirstMessage {
         FirstMessage {
-            due_ms: Some(now_ms + FIRST_MESSAGE_MS),
+            due_ms: Some(now_ms + limit_ms),
         }
     }
 
@@ -37,10 +37,11 @@ impl FirstMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::FIRST_MESSAGE_MS;
 
     #[test]
     fn a_first_message_is_late_unless_it_is_long_or_has_come() {
-        let mut watch = FirstMessage::expected(1000);
+        let mut watch = FirstMessage::expected(1000, FIRST_MESSAGE_MS);
         assert!(!watch.is_late(1000 + FIRST_MESSAGE_MS - 1, 0));
         assert!(watch.is_late(1000 + FIRST_MESSAGE_MS, FIRST_MESSAGE_BYTES - 1));
         assert!(!watch.is_late(1000 + FIRST_MESSAGE_MS, FIRST_MESSAGE_BYTES));

@@ -136,10 +136,15 @@ pub fn run_on(disk: Arc<dyn Disk>, config: Config, ready: impl FnOnce() -> Runni
         .map_err(|refused| format!("--io=uring: {refused}"))?;
     let workers: Arc<OnceLock<Workers>> = Arc::default();
     let watch: Arc<Notify> = Arc::default();
-    let shared = Arc::new(Shared::new(Uuid::new_v4(), inboxes(config.threads, &workers), {
-        let watch = Arc::clone(&watch);
-        move || watch.notify_one()
-    }));
+    let shared = Arc::new(Shared::new(
+        Uuid::new_v4(),
+        config.bounds.session,
+        inboxes(config.threads, &workers),
+        {
+            let watch = Arc::clone(&watch);
+            move || watch.notify_one()
+        },
+    ));
     let table: Arc<RemoteTable> = Arc::default();
     let tallies = Arc::new(Tallies::new(config.threads));
     let background = Arc::new(Background::new(Arc::clone(&shared)));

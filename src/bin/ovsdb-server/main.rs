@@ -1,5 +1,6 @@
 //! `ovsdb-server`: reads the command line and hands the server what it means.
 
+mod limits;
 mod options;
 mod quickstart;
 
@@ -7,7 +8,6 @@ use mimalloc::MiMalloc;
 use options::{Options, Switch};
 use ovsdb::cli::{Fatal, Result, program};
 use ovsdb_engine::hash;
-use ovsdb_io::bounds::Bounds;
 use ovsdb_io::daemon::service_manager;
 use ovsdb_io::server::{self, Config, Ended};
 use ovsdb_io::settings::{Kept, Settings, Source};
@@ -67,12 +67,7 @@ fn config(options: &Options) -> Result<Config> {
         unixctl: options.unixctl.clone(),
         version_line: version.lines().next().unwrap_or_default().to_owned(),
         threads: options.threads.map_or_else(runtime::default_threads, usize::from),
-        bounds: Bounds {
-            sessions_max: options.sessions_max,
-            message_bytes_max: options
-                .message_bytes_max
-                .unwrap_or_else(|| Bounds::default().message_bytes_max),
-        },
+        bounds: options.limits.bounds(),
         io: options.io.into(),
         durability: options.durability.into(),
         column_diff: !options.disable_file_column_diff,

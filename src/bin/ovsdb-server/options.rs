@@ -1,5 +1,6 @@
 //! The command line of `ovsdb-server`.
 
+use crate::limits::LimitOptions;
 use clap::{ArgAction, Parser, ValueEnum};
 use ovsdb::cli::options::{DaemonOptions, LogOptions, TlsOptions};
 use ovsdb_io::db::Durability;
@@ -56,17 +57,12 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: Option<u16>,
 
-    /// Sessions at most; further clients are closed at once. By default the system's limit of descriptors
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) sessions_max: Option<u64>,
-
-    /// Bytes of one message at most, 4 GiB by default; a longer one ends its connection
-    #[arg(long, value_name = "BYTES")]
-    pub(crate) message_bytes_max: Option<usize>,
-
     /// How to wait for the network: io_uring, epoll, or what was measured to be cheaper, which is epoll
     #[arg(long, value_name = "DRIVER", default_value = "auto")]
     pub(crate) io: IoDriver,
+
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
 
     #[command(flatten)]
     pub(crate) daemon: DaemonOptions,

@@ -1,5 +1,7 @@
 //! Identifiers and positions, each a type of its own so that two of them cannot be swapped.
 
+use crate::limits::TREE_FANOUT;
+
 /// Position of a table in its schema, in order of table name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TableId(pub u16);
@@ -28,6 +30,18 @@ impl TableId {
 /// Place of a row in its table's tree. Reused after the row is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowSlot(pub u32);
+
+impl RowSlot {
+    /// The same for slots whose rows lie in one block of the tree.
+    pub fn block_number(self) -> u32 {
+        self.0 / TREE_FANOUT as u32
+    }
+
+    /// Where in its block the row is.
+    pub fn place(self) -> u32 {
+        self.0 % TREE_FANOUT as u32
+    }
+}
 
 /// Number of a commit in its database, from 1 without gaps; 0 is the state that was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,7 +4,7 @@ use super::clause::{Comparison, Probe};
 use crate::datum::Atom;
 use crate::ids::{ColumnIdx, RowSlot};
 use crate::limits::{HOT_INDEX_ROWS_PER_SCAN, SCAN_SHARE};
-use crate::store::{Over, Row, TableView};
+use crate::store::{Over, Places, RowBlock, TableView};
 
 /// Rows that may be affected by some clauses.
 pub(super) enum Candidates {
@@ -66,11 +66,19 @@ impl Candidates {
         Candidates::Slots(slots)
     }
 
-    /// Calls `each` for the candidates in order of slot.
-    pub(super) fn each_row(self, table: &TableView, each: &mut dyn FnMut(&Row)) {
-        match self {
-            Candidates::Scan => table.iter().for_each(|(_, row)| each(row)),
-            Candidates::Slots(slots) => slots.iter().filter_map(|slot| table.at(*slot)).for_each(each),
+    /// Calls `each` for the blocks that hold candidates, with their places, in order of slot.
+    pub(super) fn each_block<'v>(self, table: &'v TableView, each: &mut dyn FnMut(RowBlock<'v>, Places)) {
+        let slots = match self {
+            Candidates::Scan => return table.blocks().for_each(|block| each(block, block.places())),
+            Candidates::Slots(slots) => slots,
+        };
+        for of_block in slots.chunk_by(|a, b| a.block_number() == b.block_number()) {
+            let Some(block) = table.block_at(of_block[0]) else {
+                continue;
+            };
+            let mut places = Places::default();
+            of_block.iter().for_each(|slot| places.insert(slot.place()));
+            each(block, places);
         }
     }
 }

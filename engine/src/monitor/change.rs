@@ -9,7 +9,7 @@ use super::shape::Outcome;
 use super::spec::{PartId, SpecId};
 use super::{MonitorId, Monitors, Sink};
 use crate::error::Result;
-use crate::store::View;
+use crate::store::{Places, View};
 use ovsdb_wire::value::Object;
 
 impl Monitors {
@@ -87,13 +87,24 @@ impl Monitors {
         let shape = self.specs.shape(part.shape);
         let conditions = self.specs.conditions(part.table);
         let table = view.table(part.table);
+        let mut showing = self.showing(shape, view);
         let candidates = conditions.candidates_between(old, new, table);
-        candidates.each_row(table, &mut |row| {
-            let (had, has) = (conditions.holds(old, row), conditions.holds(new, row));
-            match Outcome::of(had, has) {
-                Some(outcome @ Outcome::Insert) => updates.row(shape, outcome, None, Some(row)),
-                Some(outcome @ Outcome::Delete) => updates.row(shape, outcome, Some(row), None),
-                _ => {}
+        candidates.each_block(table, &mut |block, places| {
+            let mut gone = Places::default();
+            let come = places.filtered(|place| {
+                let row = block.row(place);
+                match (conditions.holds(old, row), conditions.holds(new, row)) {
+                    (true, false) => gone.insert(place),
+                    (false, true) => return true,
+                    _ => {}
+                }
+                false
+            });
+            for place in gone.iter() {
+                updates.row(shape, Outcome::Delete, Some(block.row(place)), None);
+            }
+            if !come.is_empty() && shape.select.has(Outcome::Insert) {
+                updates.appearing(&mut showing, Outcome::Insert, block, come);
             }
         });
     }

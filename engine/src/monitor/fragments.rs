@@ -1,13 +1,15 @@
-//! First contents of unconditional monitors, written once for every 32 rows and shape.
+//! The rows of first replies and of changed conditions, written once for every 32 rows and shape.
 //!
 //! The rows of a table lie in blocks that stay the same, address included, from version to version unless
 //! one of their rows changes. A dump is a gather list of the blocks' fragments: the next client that asks for the same
 //! costs no formatting and no memory but the list, and a commit costs the fragments of the blocks it touched.
+//! A client whose condition selects some rows of a block gets slices of its fragment, which holds those rows that
+//! somebody has asked for.
 
 use super::shape::Shape;
 use crate::hash::HashMap;
-use crate::limits::{FRAGMENT_BYTES_MIN, FRAGMENT_BYTES_PER_ROW, FRAGMENT_SHAPES_MAX};
-use crate::store::{RowBlock, RowBlockId};
+use crate::limits::{FRAGMENT_BYTES_MIN, FRAGMENT_BYTES_PER_ROW, FRAGMENT_SHAPES_MAX, TREE_FANOUT};
+use crate::store::{Places, RowBlock, RowBlockId};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
@@ -25,7 +27,7 @@ pub struct Fragments {
 struct Inner {
     /// Numbers of shapes; at most `FRAGMENT_SHAPES_MAX`.
     shapes: HashMap<Shape, ShapeNumber>,
-    fragments: HashMap<(usize, ShapeNumber), Fragment>,
+    fragments: HashMap<Key, Box<Fragment>>,
     bytes: usize,
     /// Requests since the last sweep.
     requests_count: usize,
@@ -35,12 +37,80 @@ struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ShapeNumber(u32);
 
+/// The address of a block, what is shown of its rows, and whether as `insert` instead of `initial`.
+type Key = (usize, ShapeNumber, bool);
+
 #[derive(Debug)]
 struct Fragment {
     block: RowBlockId,
-    text: Bytes,
+    rows: Rows,
     /// Asked for since the last sweep.
     is_used: bool,
+}
+
+/// Updates of some rows of a block, one after another, each with a comma before it.
+#[derive(Clone, Debug, Default)]
+struct Rows {
+    text: Bytes,
+    /// Which rows there are.
+    places: Places,
+    /// Where in `text` the update of the row at each place ends, or would end.
+    ends: [usize; TREE_FANOUT],
+}
+
+impl Rows {
+    /// These rows and, written by `write`, the others of `places`.
+    fn with(&self, places: Places, scratch: &mut Vec<u8>, write: &mut dyn FnMut(u32, &mut Vec<u8>)) -> Rows {
+        let mut rows = Rows {
+            places: self.places.union(places),
+            ..Rows::default()
+        };
+        scratch.clear();
+        for place in 0..TREE_FANOUT as u32 {
+            if self.places.contains(place) {
+                scratch.extend_from_slice(&self.text[self.start(place)..self.end(place)]);
+            } else if places.contains(place) {
+                write(place, scratch);
+            }
+            rows.ends[place as usize] = scratch.len();
+        }
+        rows.text = Bytes::copy_from_slice(scratch);
+        rows
+    }
+
+    fn start(&self, place: u32) -> usize {
+        place.checked_sub(1).map_or(0, |before| self.end(before))
+    }
+
+    fn end(&self, place: u32) -> usize {
+        self.ends[place as usize]
+    }
+
+    /// Calls `each` with the text of these rows, in as few pieces as there are.
+    fn each_piece(&self, places: Places, each: &mut dyn FnMut(Bytes)) {
+        let (mut start, mut end) = (0, 0);
+        for place in places.iter() {
+            if self.start(place) != end {
+                if end > start {
+                    each(self.text.slice(start..end));
+                }
+                start = self.start(place);
+            }
+            end = self.end(place);
+        }
+        if end > start {
+            each(self.text.slice(start..end));
+        }
+    }
+}
+
+/// Rows of a block as a client is to see them.
+pub(super) struct Wanted<'v> {
+    pub(super) block: RowBlock<'v>,
+    pub(super) places: Places,
+    pub(super) shape: ShapeNumber,
+    /// As `insert`, after a change of conditions, instead of `initial`.
+    pub(super) is_insert: bool,
 }
 
 impl Fragments {
@@ -57,38 +127,41 @@ impl Fragments {
         })
     }
 
-    /// The text of a block in a shape, from `write` if it is not at hand.
+    /// Calls `each` with the updates of some rows of a block, written by `write` as far as they are not at hand.
     ///
-    /// `write` appends to `scratch`. `rows_count` is the size of the database, after which the budget goes.
-    pub(super) fn of_block(
+    /// `write` appends that of the row at a place, or nothing. `rows_count` is the size of the database, after which
+    /// the budget goes.
+    pub(super) fn each_piece(
         &self,
-        block: RowBlock<'_>,
-        shape: ShapeNumber,
+        wanted: &Wanted<'_>,
         rows_count: usize,
         scratch: &mut Vec<u8>,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) -> Bytes {
-        let key = (block.address(), shape);
-        {
+        write: &mut dyn FnMut(u32, &mut Vec<u8>),
+        each: &mut dyn FnMut(Bytes),
+    ) {
+        let key = (wanted.block.address(), wanted.shape, wanted.is_insert);
+        let known = {
             let mut inner = self.inner.lock();
             inner.requests_count += 1;
-            if let Some(known) = inner.fragments.get_mut(&key) {
+            inner.fragments.get_mut(&key).map(|known| {
                 known.is_used = true;
-                return known.text.clone();
-            }
+                known.rows.clone()
+            })
+        };
+        let known = known.unwrap_or_default();
+        if known.places.covers(wanted.places) {
+            return known.each_piece(wanted.places, each);
         }
-        // Written without the lock: two workers may do so at once, and the second finds it done.
-        scratch.clear();
-        write(scratch);
-        let text = Bytes::copy_from_slice(scratch);
+        // Written without the lock: two workers may do so at once, and one of them has done it for nothing.
+        let rows = known.with(wanted.places, scratch, write);
+        rows.each_piece(wanted.places, each);
         let fragment = Fragment {
-            block: block.id(),
-            text: text.clone(),
+            block: wanted.block.id(),
+            rows,
             is_used: true,
         };
         let bytes_max = FRAGMENT_BYTES_MIN.max(rows_count * FRAGMENT_BYTES_PER_ROW);
         self.inner.lock().keep(key, fragment, bytes_max);
-        text
     }
 
     /// Number of fragments and their bytes.
@@ -99,7 +172,7 @@ impl Fragments {
 }
 
 impl Inner {
-    fn keep(&mut self, key: (usize, ShapeNumber), fragment: Fragment, bytes_max: usize) {
+    fn keep(&mut self, key: Key, fragment: Fragment, bytes_max: usize) {
         let bytes = fragment.bytes();
         if self.bytes + bytes > bytes_max && self.requests_count > self.fragments.len() {
             self.sweep();
@@ -108,7 +181,7 @@ impl Inner {
             return;
         }
         self.bytes += bytes;
-        if let Some(before) = self.fragments.insert(key, fragment) {
+        if let Some(before) = self.fragments.insert(key, Box::new(fragment)) {
             self.bytes -= before.bytes();
         }
     }
@@ -130,13 +203,16 @@ impl Inner {
 impl Fragment {
     /// Memory, the entry and the reserved block included.
     fn bytes(&self) -> usize {
-        self.text.len() + size_of::<Fragment>() + size_of::<(usize, ShapeNumber)>() + 32 * size_of::<usize>()
+        self.rows.text.len()
+            + size_of::<Fragment>()
+            + size_of::<(Key, Box<Fragment>)>()
+            + TREE_FANOUT * size_of::<usize>()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Fragment, Inner, ShapeNumber};
+    use super::{Fragment, Inner, Rows, ShapeNumber};
     use crate::datum::{Atom, Datum};
     use crate::ids::TableId;
     use crate::monitor::tests::schema;
@@ -149,7 +225,10 @@ mod tests {
         let block = view.table(TableId(0)).blocks().next().expect("there is a row");
         let fragment = Fragment {
             block: block.id(),
-            text: Bytes::from(vec![b'x'; length]),
+            rows: Rows {
+                text: Bytes::from(vec![b'x'; length]),
+                ..Rows::default()
+            },
             is_used: true,
         };
         (block.address(), fragment)
@@ -174,18 +253,20 @@ mod tests {
         let is_kept = |cache: &mut Inner, shape: u32| {
             let (_, next) = fragment(&view, 1000);
             cache.requests_count += 10;
-            cache.keep((address, ShapeNumber(shape)), next, bytes * 2);
+            cache.keep((address, ShapeNumber(shape), false), next, bytes * 2);
             assert_eq!(cache.bytes, cache.fragments.len() * bytes);
-            cache.fragments.contains_key(&(address, ShapeNumber(shape)))
+            cache
+                .fragments
+                .contains_key(&(address, ShapeNumber(shape), false))
         };
         assert!(is_kept(&mut cache, 0));
         assert!(is_kept(&mut cache, 1));
         assert!(!is_kept(&mut cache, 2), "both have just been used");
-        let used = cache.fragments.get_mut(&(address, ShapeNumber(0)));
+        let used = cache.fragments.get_mut(&(address, ShapeNumber(0), false));
         used.expect("it has stayed").is_used = true;
         assert!(is_kept(&mut cache, 2), "nobody has asked for 1 since");
-        assert!(cache.fragments.contains_key(&(address, ShapeNumber(0))));
-        assert!(!cache.fragments.contains_key(&(address, ShapeNumber(1))));
+        assert!(cache.fragments.contains_key(&(address, ShapeNumber(0), false)));
+        assert!(!cache.fragments.contains_key(&(address, ShapeNumber(1), false)));
     }
 
     #[test]

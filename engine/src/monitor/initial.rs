@@ -1,5 +1,6 @@
 //! What a new monitor is told at once: what its tables contain, or what changed since it was last here.
 
+use super::fragments::{ShapeNumber, Wanted};
 use super::gather::Gather;
 use super::row_update;
 use super::shape::{Outcome, Shape};
@@ -8,7 +9,7 @@ use super::{Monitors, Version};
 use crate::datum::uuid_text;
 use crate::ids::TableId;
 use crate::limits::FRAGMENT_ROWS_MIN;
-use crate::store::{History, Row, TableView, View};
+use crate::store::{History, Places, Row, RowBlock, View};
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -50,11 +51,8 @@ impl<'m> TableUpdates<'m> {
         self.gather.settle();
     }
 
-    /// Appends rows of a table that others share; their text, if any, begins with a comma.
-    fn rows(&mut self, table: TableId, text: Bytes) {
-        if text.is_empty() {
-            return;
-        }
+    /// Appends rows of a table that others share; their text begins with a comma.
+    fn shared(&mut self, table: TableId, text: Bytes) {
         if self.open == Some(table) {
             self.gather.share(text);
             return;
@@ -65,6 +63,39 @@ impl<'m> TableUpdates<'m> {
         self.gather.copy(&self.monitors.openings[table.at()]);
         self.gather.share(text.slice(1..));
         self.open = Some(table);
+    }
+
+    /// Appends rows that appear to the client, as `outcome` says, from fragments if the table is not a small one.
+    pub(super) fn appearing(
+        &mut self,
+        showing: &mut Showing<'_>,
+        outcome: Outcome,
+        block: RowBlock<'_>,
+        places: Places,
+    ) {
+        let shape = showing.shape;
+        let Some(number) = showing.number else {
+            let rows = places.iter().map(|place| block.row(place));
+            return rows.for_each(|row| self.row(shape, outcome, None, Some(row)));
+        };
+        let monitors = self.monitors;
+        let schema = monitors.schema.table(shape.table);
+        let wanted = Wanted {
+            block,
+            places,
+            shape: number,
+            is_insert: outcome == Outcome::Insert,
+        };
+        monitors.fragments.each_piece(
+            &wanted,
+            showing.rows_count,
+            &mut showing.scratch,
+            &mut |place, out| {
+                let row = Some(block.row(place));
+                row_update::write(out, b",", shape, schema, outcome, None, row);
+            },
+            &mut |text| self.shared(shape.table, text),
+        );
     }
 
     /// Closes the object; false if it is empty.
@@ -113,48 +144,41 @@ impl Monitors {
             }
             let table = view.table(part.table);
             let conditions = self.specs.conditions(part.table);
-            if conditions.is_always(part.condition) && table.len() >= FRAGMENT_ROWS_MIN {
-                self.write_table(shape, table, view.rows_count(), &mut updates);
-                continue;
-            }
+            let mut showing = self.showing(shape, view);
             let candidates = conditions.candidates(part.condition, table);
-            candidates.each_row(table, &mut |row| {
-                if conditions.holds(part.condition, row) {
-                    updates.row(shape, Outcome::Initial, None, Some(row));
+            let holds = |block: RowBlock<'_>, place| conditions.holds(part.condition, block.row(place));
+            candidates.each_block(table, &mut |block, places| {
+                let places = places.filtered(|place| holds(block, place));
+                if !places.is_empty() {
+                    updates.appearing(&mut showing, Outcome::Initial, block, places);
                 }
             });
         }
         updates.end();
     }
 
-    /// Appends all rows of a table from fragments.
-    fn write_table(
-        &self,
-        shape: &Shape,
-        table: &TableView,
-        rows_count: usize,
-        updates: &mut TableUpdates<'_>,
-    ) {
-        let schema = self.schema.table(shape.table);
-        let number = self.fragments.shape_number(shape);
-        let mut scratch = Vec::new();
-        for block in table.blocks() {
-            let write = |out: &mut Vec<u8>| {
-                for row in block.rows() {
-                    row_update::write(out, b",", shape, schema, Outcome::Initial, None, Some(row));
-                }
-            };
-            let text = match number {
-                Some(number) => self
-                    .fragments
-                    .of_block(block, number, rows_count, &mut scratch, write),
-                None => {
-                    let mut text = Vec::new();
-                    write(&mut text);
-                    text.into()
-                }
-            };
-            updates.rows(shape.table, text);
+    /// How the shape's rows of the view are to be written.
+    pub(super) fn showing<'s>(&self, shape: &'s Shape, view: &View) -> Showing<'s> {
+        let is_small = view.table(shape.table).len() < FRAGMENT_ROWS_MIN;
+        Showing {
+            shape,
+            number: if is_small {
+                None
+            } else {
+                self.fragments.shape_number(shape)
+            },
+            rows_count: view.rows_count(),
+            scratch: Vec::new(),
         }
     }
+}
+
+/// What rows of one table are written as.
+pub(super) struct Showing<'s> {
+    shape: &'s Shape,
+    /// `None` where fragments are not worth it, or too many shapes have some.
+    number: Option<ShapeNumber>,
+    /// Of the database.
+    rows_count: usize,
+    scratch: Vec<u8>,
 }

@@ -29,7 +29,7 @@ mod view;
 pub use change::{ChangeSet, NetChanges, RowChange, TableChanges};
 pub use history::History;
 pub use row::Row;
-pub use table::{Over, RowBlock, RowBlockId, TableView};
+pub use table::{Over, Places, RowBlock, RowBlockId, TableView};
 pub use view::View;
 
 use crate::datum::Atom;

@@ -142,6 +142,11 @@ impl TableView {
         self.rows.leaves().map(RowBlock)
     }
 
+    /// The block that the row at `slot` is or would be in.
+    pub fn block_at(&self, slot: RowSlot) -> Option<RowBlock<'_>> {
+        self.rows.leaf_at(slot.0).map(RowBlock)
+    }
+
     /// Calls `found` for every row whose `column` contains `atom` as an element or key.
     ///
     /// Returns false, without a call, when no index serves the column in this version; the caller scans,
@@ -231,6 +236,53 @@ impl TableView {
     }
 }
 
+/// Rows of a block by their places in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Places(u32);
+
+const _: () = assert!(TREE_FANOUT == u32::BITS as usize);
+
+impl Places {
+    pub fn insert(&mut self, place: u32) {
+        self.0 |= 1 << place;
+    }
+
+    /// The same places without those that `keep` does not want.
+    #[must_use]
+    pub fn filtered(self, mut keep: impl FnMut(u32) -> bool) -> Places {
+        let kept = self.iter().filter(|place| keep(*place));
+        Places(kept.fold(0, |bits, place| bits | 1 << place))
+    }
+
+    /// Ascending.
+    pub fn iter(self) -> impl Iterator<Item = u32> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let place = (rest != 0).then(|| rest.trailing_zeros())?;
+            rest &= rest - 1;
+            Some(place)
+        })
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub fn contains(self, place: u32) -> bool {
+        self.0 & 1 << place != 0
+    }
+
+    /// True if all of `other` are among these.
+    pub fn covers(self, other: Places) -> bool {
+        other.0 & !self.0 == 0
+    }
+
+    #[must_use]
+    pub fn union(self, other: Places) -> Places {
+        Places(self.0 | other.0)
+    }
+}
+
 /// Some rows of a table with neighbouring slots, the same in all versions in which none of them changed.
 #[derive(Clone, Copy, Debug)]
 pub struct RowBlock<'v>(&'v tree::Leaf<Row>);
@@ -240,8 +292,19 @@ pub struct RowBlock<'v>(&'v tree::Leaf<Row>);
 pub struct RowBlockId(Weak<[Option<Row>; TREE_FANOUT]>);
 
 impl<'v> RowBlock<'v> {
-    pub fn rows(self) -> impl Iterator<Item = &'v Row> {
-        self.0.iter().flatten()
+    /// Where there are rows.
+    pub fn places(self) -> Places {
+        let mut places = Places::default();
+        for (at, row) in self.0.iter().enumerate() {
+            places.0 |= u32::from(row.is_some()) << at;
+        }
+        places
+    }
+
+    /// The row at a place, which has one.
+    pub fn row(self, place: u32) -> &'v Row {
+        let row = self.0[place as usize].as_ref();
+        row.expect("the place was found to have a row")
     }
 
     /// A number that no other block has while this one or its id is alive.

@@ -81,6 +81,17 @@ impl<T: Clone> Tree<T> {
         }
     }
 
+    /// The leaf that covers the slot, if there is one.
+    pub fn leaf_at(&self, slot: u32) -> Option<&Leaf<T>> {
+        if !self.covers(slot) {
+            return None;
+        }
+        match self.leaf_of(slot) {
+            LeafAt::Leaf(leaf) => Some(leaf),
+            LeafAt::Hole { .. } => None,
+        }
+    }
+
     /// The leaves in order of slot; those that two trees share are the same `Arc`.
     pub fn leaves(&self) -> impl Iterator<Item = &Leaf<T>> {
         let mut next = 0u64;

@@ -283,3 +283,41 @@ fn conditions_that_are_asked_often_get_indexes() {
     assert_eq!(found, [6, 200, 300, 400]);
     assert_eq!(rows_count(&world.add(11, Version::V2, "1", requests).1), 5);
 }
+
+#[test]
+fn rows_of_replies_are_shared_by_whatever_condition_selects_them() {
+    let mut world = World::new();
+    let long = format!("\"{}\"", "x".repeat(1000));
+    for row in 1..=100 {
+        let number = ["0", "1"][usize::from(row > 50)];
+        world.commit(&[(PORT, row, Some(&[("name", &long), ("number", number)]))]);
+    }
+    let mut ask = |session, condition: &str| {
+        let requests = format!(r#"{{"Port":{{"columns":["name"],"where":{condition}}}}}"#);
+        let added = world.add_segments(session, Version::V2, "1", &requests, None);
+        added.unwrap().1
+    };
+    let shared = |segments: &[Bytes]| -> Vec<(usize, usize)> {
+        let long = segments.iter().filter(|segment| segment.len() > 1000);
+        long.map(|segment| (segment.as_ptr().addr(), segment.len()))
+            .collect()
+    };
+    let some = ask(1, r#"[["number","==",1]]"#);
+    let again = ask(2, r#"[["number","==",1],["name","==",""]]"#);
+    assert_eq!(some.concat(), again.concat());
+    assert_eq!(shared(&some), shared(&again));
+    // The rest of a block joins what is there, which keeps its order.
+    let all = ask(3, "[]");
+    let row_count = |segments: &[Bytes]| {
+        segments
+            .concat()
+            .windows(9)
+            .filter(|w| w == b"\"initial\"")
+            .count()
+    };
+    assert_eq!((row_count(&some), row_count(&all)), (50, 100));
+    let other = ask(4, r#"[["number","!=",0]]"#);
+    assert_eq!(some.concat(), other.concat());
+    let last = |segments: &[Bytes]| shared(segments).last().copied();
+    assert!(last(&all).is_some() && last(&other) == last(&all));
+}

@@ -6,6 +6,7 @@
 //! for any more.
 
 pub mod columns;
+mod elements;
 pub mod row;
 pub mod state;
 

@@ -1,20 +1,19 @@
 //! A row as a client knows it: the columns that differ from their defaults, in one canonical text each.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use ovsdb_wire::value::{Object, Value};
 use ovsdb_wire::write;
 use twox_hash::XxHash3_128;
 
 use crate::error::{Failure, Result};
 use crate::fold::columns::{Shape, Table};
+use crate::fold::elements::Elements;
 
 /// A value that differs from the column's default.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Datum {
     One(Box<str>),
-    Set(BTreeSet<Box<str>>),
-    Map(BTreeMap<Box<str>, Box<str>>),
+    Set(Elements),
+    Map(Elements),
 }
 
 /// A row of the table with that number.
@@ -96,7 +95,7 @@ impl Row {
     pub fn includes(&self, column: u16, element: &str) -> bool {
         let place = self.data.binary_search_by_key(&column, |(column, _)| *column);
         place.is_ok_and(|at| match &self.data[at].1 {
-            Datum::Set(elements) => elements.contains(element),
+            Datum::Set(elements) => elements.get(element).is_some(),
             Datum::One(text) => &**text == element,
             Datum::Map(_) => false,
         })
@@ -109,17 +108,11 @@ impl Row {
         for (column, datum) in &self.data {
             text.push(0);
             text.extend_from_slice(&column.to_le_bytes());
-            let mut put = |part: &str| {
-                text.extend_from_slice(part.as_bytes());
-                text.push(1);
-            };
             match datum {
-                Datum::One(value) => put(value),
-                Datum::Set(elements) => elements.iter().for_each(|element| put(element)),
-                Datum::Map(pairs) => pairs.iter().for_each(|(key, value)| {
-                    put(key);
-                    put(value);
-                }),
+                Datum::One(value) => text.extend_from_slice(value.as_bytes()),
+                Datum::Set(elements) | Datum::Map(elements) => {
+                    text.extend_from_slice(&elements.digest().to_le_bytes());
+                }
             }
         }
         XxHash3_128::oneshot(&text)
@@ -139,41 +132,30 @@ fn changed(shape: &Shape, old: Option<&Datum>, change: &Value<'_>) -> Option<Opt
         Shape::Set => {
             let mut elements = match old {
                 Some(Datum::Set(elements)) => elements.clone(),
-                _ => BTreeSet::new(),
+                _ => Elements::new(),
             };
             match tagged(change, "set") {
                 Some(toggled) => toggled
                     .iter()
-                    .for_each(|element| toggle(&mut elements, text(element))),
-                None => toggle(&mut elements, text(change)),
+                    .for_each(|element| elements.toggle(text(element), Box::default())),
+                None => elements.toggle(text(change), Box::default()),
             }
             (!elements.is_empty()).then_some(Datum::Set(elements))
         }
         Shape::Map => {
             let mut pairs = match old {
                 Some(Datum::Map(pairs)) => pairs.clone(),
-                _ => BTreeMap::new(),
+                _ => Elements::new(),
             };
             for pair in tagged(change, "map")? {
                 let [key, value] = pair.as_array()? else {
                     return None;
                 };
-                let (key, value) = (text(key), text(value));
-                if pairs.get(&key) == Some(&value) {
-                    pairs.remove(&key);
-                } else {
-                    pairs.insert(key, value);
-                }
+                pairs.toggle(text(key), text(value));
             }
             (!pairs.is_empty()).then_some(Datum::Map(pairs))
         }
     })
-}
-
-fn toggle(elements: &mut BTreeSet<Box<str>>, element: Box<str>) {
-    if !elements.remove(&element) {
-        elements.insert(element);
-    }
 }
 
 /// The items of `["set", [...]]` or `["map", [...]]`.

@@ -44,6 +44,30 @@ fn differences_lead_to_what_a_first_reply_says() {
 }
 
 #[test]
+fn sets_and_maps_of_any_size_are_what_their_elements_are() {
+    let mut folds = folds();
+    let empty = folds.empty();
+    let set = |from: usize, to: usize| (from..to).map(|number| format!("e{number}")).collect::<Vec<_>>();
+    let map = |from: usize, to: usize| (from..to).map(|n| (format!("k{n}"), "v")).collect::<Vec<_>>();
+    let row = |from, to| json!({"s": ["set", set(from, to)], "m": ["map", map(from, to)]});
+    let mut state = update(&mut folds, &empty, json!({A: {"insert": row(0, 1)}})).unwrap();
+    for number in 1..200 {
+        state = update(
+            &mut folds,
+            &state,
+            json!({A: {"modify": row(number, number + 1)}}),
+        )
+        .unwrap();
+    }
+    let grown = update(&mut folds, &empty, json!({A: {"insert": row(0, 200)}})).unwrap();
+    assert_eq!(state.digest(), grown.digest());
+    let shrunk = update(&mut folds, &state, json!({A: {"modify": row(3, 200)}})).unwrap();
+    let small = update(&mut folds, &empty, json!({A: {"insert": row(0, 3)}})).unwrap();
+    assert_eq!(shrunk.digest(), small.digest());
+    assert_ne!(small.digest(), grown.digest());
+}
+
+#[test]
 fn updates_that_cannot_be_are_refused() {
     let mut folds = folds();
     let empty = folds.empty();

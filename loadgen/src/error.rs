@@ -21,6 +21,24 @@ pub enum Failure {
     /// The limits of this machine do not allow the run.
     #[error("{0}")]
     Machine(String),
+    /// Any of these, in a scenario on a server.
+    #[error("{scenario} on {server}: {failure}")]
+    During {
+        scenario: String,
+        server: String,
+        failure: Box<Failure>,
+    },
+}
+
+impl Failure {
+    /// The same, with the scenario and the server that it happened with.
+    pub fn during(self, scenario: &str, server: &str) -> Failure {
+        Failure::During {
+            scenario: scenario.to_owned(),
+            server: server.to_owned(),
+            failure: Box::new(self),
+        }
+    }
 }
 
 /// What most functions here return.

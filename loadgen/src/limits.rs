@@ -9,8 +9,10 @@ pub const READ_BYTES: usize = 256 << 10;
 pub const PARTIAL_BYTES_MAX: usize = 8 << 10;
 
 /// Long messages that a thread keeps whole at a time, to be parsed as the reference of those that are only hashed, and
-/// what they may come to in bytes before only [`KEPT_WHOLE_MIN`] of them go on being kept: thirty megabytes for a thread
-/// with ten thousand clients are 3 KiB for each, and enough for the few clients of many a scenario.
+/// what they may come to in bytes before of each kind only [`KEPT_WHOLE_MIN`] go on being kept: thirty megabytes for a
+/// thread with ten thousand clients are 3 KiB for each, and enough for the few clients of many a scenario. A kind are
+/// the clients that monitor the same and know the same. Of first contents, new kinds are asked for only as far as this
+/// memory goes; updates longer than [`PARTIAL_BYTES_MAX`] to clients of many kinds at once may take more.
 pub const KEPT_WHOLE_MAX: usize = 32;
 pub const KEPT_WHOLE_BYTES_MAX: usize = 30 << 20;
 pub const KEPT_WHOLE_MIN: usize = 2;
@@ -76,3 +78,16 @@ pub const CROWD_MS: u64 = 1000;
 /// of 5,000, in some 20 MB at most. What is older is parsed again by each client that still gets it.
 pub const RECENT_CHANGES_MAX: usize = 16 << 10;
 pub const RECENT_ROWS_MAX: usize = 256 << 10;
+
+/// Longest time that an option may name, in seconds: eleven days, for whatever somebody leaves running.
+pub const SECONDS_MAX: f64 = 1e6;
+
+/// Highest rate that may be asked for, per second: beyond what a machine can send.
+pub const RATE_MAX: f64 = 1e7;
+
+/// Transactions of one run at a rate: the time of each is remembered, in eight bytes.
+pub const TRANSACTIONS_MAX: f64 = 1e8;
+
+/// Moments at which a thread compares clients that monitor the same, the oldest being forgotten: as many as changes are
+/// remembered, in about a megabyte.
+pub const MOMENTS_COMPARED_MAX: usize = RECENT_CHANGES_MAX;

@@ -94,6 +94,10 @@ pub(super) struct Client {
     pub(super) next_id: u64,
     pub(super) state: Rc<State>,
     pub(super) last_id: u128,
+    /// The hash of what it monitors; 0 until it has asked.
+    pub(super) requests: u128,
+    /// Whether it has changed its conditions since.
+    pub(super) has_changed: bool,
 }
 
 /// What is kept of a message that has not ended.
@@ -103,8 +107,8 @@ pub(super) enum Partial {
     Nothing,
     /// All of it.
     Whole(Vec<u8>),
-    /// All of it, although it is long: one of the few that its thread keeps for reference.
-    Reference(Vec<u8>),
+    /// All of it, although it is long: one of the few that its thread keeps for reference, and their kind.
+    Reference { kind: u128, text: Vec<u8> },
     /// Its beginning and the hash of what has come.
     Hashed { head: Vec<u8>, hasher: Box<XxHash3_128> },
 }
@@ -114,7 +118,7 @@ impl std::fmt::Debug for Partial {
         f.write_str(match self {
             Partial::Nothing => "Nothing",
             Partial::Whole(_) => "Whole",
-            Partial::Reference(_) => "Reference",
+            Partial::Reference { .. } => "Reference",
             Partial::Hashed { .. } => "Hashed",
         })
     }
@@ -140,6 +144,8 @@ impl Client {
             next_id: 0,
             state,
             last_id: 0,
+            requests: 0,
+            has_changed: false,
         }
     }
 
@@ -159,6 +165,11 @@ impl Client {
     /// Whether the server has answered anything on this connection.
     pub(super) fn is_greeted(&self) -> bool {
         self.outstanding.front().map(|first| first.step) != Some(Step::Schema)
+    }
+
+    /// Clients of equal kinds are told the same.
+    pub(super) fn kind(&self) -> u128 {
+        self.requests.wrapping_add(self.state.digest())
     }
 
     /// Takes the request with that id from those that are awaited.

@@ -11,6 +11,9 @@ pub(super) const GET_SCHEMA: (&str, &str) = ("get_schema", r#"["_Server"]"#);
 /// Asks to be told of changes of databases instead of being disconnected.
 pub(super) const CHANGE_AWARE: (&str, &str) = ("set_db_change_aware", "[true]");
 
+/// The method after which a client does not monitor any more what it has asked for at first.
+pub(super) const CHANGE_CONDITIONS: &str = "monitor_cond_change";
+
 /// Monitors `_Server`.
 pub(super) fn server_monitor() -> (&'static str, String) {
     let columns = r#"["name","model","connected","leader","schema","cid","index"]"#;

@@ -13,9 +13,12 @@
 pub mod board;
 mod client;
 mod connect;
+mod gate;
 mod handshake;
+mod moments;
 mod pace;
 mod port;
+mod references;
 pub mod scanner;
 mod shard;
 
@@ -214,7 +217,7 @@ impl<B: Behaviour> Fleet<B> {
             if Instant::now() > deadline {
                 return Err(Failure::Lost(format!(
                     "after {} seconds without progress {what} is still to come ({})",
-                    limit.as_secs(),
+                    limit.as_secs_f64(),
                     self.board.describe(self.clients)
                 )));
             }

@@ -16,7 +16,10 @@ use rustix::fd::OwnedFd;
 
 use crate::error::Failure;
 use crate::fleet::client::{Client, Ending, Outstanding, Partial, Phase, Step, Turn};
+use crate::fleet::gate::Gate;
+use crate::fleet::moments::Moments;
 use crate::fleet::pace::Pace;
+use crate::fleet::references::References;
 use crate::fleet::{Address, Board, Known, Plan, handshake};
 use crate::fold::Folds;
 use crate::fold::state::State;
@@ -71,17 +74,11 @@ pub struct Port {
     /// Clients that are on their way to being ready.
     pub(super) underway: usize,
     pub(super) pace: Pace,
-    /// Clients that wait for their turn to ask for data, and how many are asking.
-    pub(super) greeted: VecDeque<usize>,
-    pub(super) asking: usize,
-    /// Whether a client has its first contents. Until then one client asks alone: its answer is kept whole, so that
-    /// those of the others, which are hashed where they are long, are known whichever is complete first.
-    pub(super) has_contents: bool,
+    pub(super) gate: Gate,
     /// Clients with something to send.
     pub(super) dirty: Vec<usize>,
-    /// Long messages that are kept whole at present, and their bytes.
-    pub(super) references: usize,
-    pub(super) reference_bytes: usize,
+    pub(super) references: References,
+    pub(super) moments: Moments,
     /// The longest time between two looks at the sockets.
     pub(super) longest_turn: Duration,
     pub(super) latencies: Latencies,
@@ -120,6 +117,9 @@ impl Port {
     /// Sends a request. It leaves at the end of the turn, together with others of the same client.
     pub fn request(&mut self, client: usize, request: Request<'_>) {
         let index = client - self.first;
+        if request.method == handshake::CHANGE_CONDITIONS {
+            self.clients[index].has_changed = true;
+        }
         let step = Step::Own {
             tag: request.tag,
             expected: request.expected,
@@ -317,8 +317,8 @@ impl Port {
         self.send(index, Step::ServerMonitor, now, method, &params);
     }
 
-    /// The next step after an answer to the handshake. Gives whether the client is ready now.
-    pub(super) fn advance(&mut self, index: usize) -> bool {
+    /// The next step after an answer of so many bytes to the handshake. Gives whether the client is ready now.
+    pub(super) fn advance(&mut self, index: usize, bytes: usize) -> bool {
         let client = &self.clients[index];
         if !client.outstanding.is_empty() {
             return false;
@@ -326,20 +326,21 @@ impl Port {
         if client.phase == Phase::Greeting
             && let Some(requests) = (self.plan.monitor)(self.first + index)
         {
-            if self.asking < self.asking_max() {
-                self.ask_for_data(index, &requests);
-            } else {
-                self.clients[index].phase = Phase::Greeted;
-                self.greeted.push_back(index);
-            }
+            let client = &mut self.clients[index];
+            client.phase = Phase::Greeted;
+            client.requests = crate::fold::hash(requests.as_bytes());
+            client.has_changed = false;
+            self.gate.enqueue(index, client.requests);
+            self.let_ask();
             return false;
         }
         let before = std::mem::replace(&mut self.clients[index].phase, Phase::Ready);
         self.leave_underway(index);
         self.pace.succeeded();
         if before == Phase::Asking {
-            self.has_contents = true;
-            self.stop_asking();
+            let requests = self.clients[index].requests;
+            self.gate.answered(index, requests, bytes);
+            self.let_ask();
         }
         self.board
             .ready
@@ -347,20 +348,10 @@ impl Port {
         true
     }
 
-    /// Clients that may be asking for data at the same time.
-    fn asking_max(&self) -> usize {
-        if self.has_contents {
-            self.plan.asking_max
-        } else {
-            1
-        }
-    }
-
     fn ask_for_data(&mut self, index: usize, requests: &str) {
         let last_id = self.clients[index].last_id;
         let database = &self.plan.columns.database;
         let (method, params) = handshake::data_monitor(database, requests, last_id);
-        self.asking += 1;
         self.clients[index].phase = Phase::Asking;
         let now = Instant::now();
         let (aware, params_aware) = handshake::CHANGE_AWARE;
@@ -368,16 +359,14 @@ impl Port {
         self.send(index, Step::DataMonitor, now, method, &params);
     }
 
-    /// A client has its first contents, or has lost its connection.
-    fn stop_asking(&mut self) {
-        self.asking -= 1;
-        // One that has lost its connection since it was queued is queued again, if it has a new one.
-        while self.asking < self.asking_max()
-            && let Some(index) = self.greeted.pop_front()
-        {
+    /// Lets those ask for data who may.
+    fn let_ask(&mut self) {
+        while let Some(index) = self.gate.next() {
             let requests = (self.plan.monitor)(self.first + index);
-            if let (Phase::Greeted, Some(requests)) = (self.clients[index].phase, requests) {
-                self.ask_for_data(index, &requests);
+            match (self.clients[index].phase, requests) {
+                (Phase::Greeted, Some(requests)) => self.ask_for_data(index, &requests),
+                // It has lost its connection since it was queued, and is queued again if it has a new one.
+                _ => self.gate.lost(index, self.clients[index].requests),
             }
         }
     }
@@ -387,9 +376,8 @@ impl Port {
         let now_ms = self.now_ms();
         let client = &mut self.clients[index];
         let phase = client.phase;
-        if let Partial::Reference(text) = &client.partial {
-            self.references -= 1;
-            self.reference_bytes -= text.len();
+        if let Partial::Reference { kind, text } = &client.partial {
+            self.references.release(*kind, text.len());
         }
         // A server whose backlog overflows resets what the client took for connected.
         let is_attempt = matches!(phase, Phase::Away | Phase::Connecting | Phase::Securing)
@@ -407,11 +395,11 @@ impl Port {
                     Ending::Error(error) => error.to_string(),
                     Ending::TimedOut => "it does not answer".to_owned(),
                 };
-                let excuse = self.excuse();
-                return self.board.fail(Failure::Lost(format!(
-                    "lost {}: {reason}{excuse}",
-                    self.plan.address
-                )));
+                let address = &self.plan.address;
+                return self.board.fail(match self.excuse() {
+                    None => Failure::Lost(format!("lost {address}: {reason}")),
+                    Some(excuse) => Failure::Machine(format!("lost {address}: {reason} ({excuse})")),
+                });
             }
         }
         client.disconnect();
@@ -429,20 +417,20 @@ impl Port {
         }
         self.leave_underway(index);
         if phase == Phase::Asking {
-            self.stop_asking();
+            self.gate.lost(index, self.clients[index].requests);
+            self.let_ask();
         }
         self.run_reconnect(index);
     }
 
     /// What to say of a lost connection if this program may have caused it by not answering probes in time.
-    fn excuse(&self) -> String {
-        if self.longest_turn < crate::limits::TURN_MAX {
-            return String::new();
-        }
-        format!(
-            " (this program was busy for {:.1} s at a time; it needs a processor of its own, or fewer clients)",
-            self.longest_turn.as_secs_f64()
-        )
+    fn excuse(&self) -> Option<String> {
+        (self.longest_turn >= crate::limits::TURN_MAX).then(|| {
+            format!(
+                "this program was busy for {:.1} s at a time; it needs a processor of its own, or fewer clients",
+                self.longest_turn.as_secs_f64()
+            )
+        })
     }
 
     pub(super) fn send(&mut self, index: usize, step: Step, intended: Instant, method: &str, params: &str) {

@@ -15,7 +15,10 @@ use twox_hash::XxHash3_128;
 
 use crate::error::{Failure, Result};
 use crate::fleet::client::{Client, Ending, Partial, Phase, Step};
+use crate::fleet::gate::Gate;
+use crate::fleet::moments::Moments;
 use crate::fleet::pace::Pace;
+use crate::fleet::references::References;
 use crate::fleet::scanner::Kind;
 use crate::fleet::{Behaviour, Board, Plan, Port, Reply};
 use crate::fold::{Folds, hash, shorten};
@@ -87,6 +90,7 @@ impl<B: Behaviour> Shard<B> {
             clients: share.clone().map(|_| Client::new(folds.empty(), now)).collect(),
             first: share.start,
             pace: Pace::new(plan.connecting_max),
+            gate: Gate::new(plan.asking_max),
             plan,
             board,
             epoll,
@@ -95,12 +99,9 @@ impl<B: Behaviour> Shard<B> {
             timers: Default::default(),
             queue: Default::default(),
             underway: 0,
-            greeted: Default::default(),
-            asking: 0,
-            has_contents: false,
             dirty: Vec::new(),
-            references: 0,
-            reference_bytes: 0,
+            references: References::default(),
+            moments: Moments::default(),
             longest_turn: Duration::ZERO,
             latencies: Latencies::default(),
         };
@@ -254,9 +255,8 @@ impl<B: Behaviour> Shard<B> {
                     text.extend_from_slice(last);
                     self.message(index, kind, Message::whole(&text), now);
                 }
-                Partial::Reference(mut text) => {
-                    self.port.references -= 1;
-                    self.port.reference_bytes -= text.len();
+                Partial::Reference { kind: of, mut text } => {
+                    self.port.references.release(of, text.len());
                     text.extend_from_slice(last);
                     self.message(index, kind, Message::whole(&text), now);
                 }
@@ -278,35 +278,21 @@ impl<B: Behaviour> Shard<B> {
 
     /// Keeps the part of a message that has come, or its hash.
     fn keep(&mut self, index: usize, bytes: &[u8]) {
-        let port = &mut self.port;
-        let partial = &mut port.clients[index].partial;
-        if let Partial::Nothing = partial {
-            *partial = Partial::Whole(Vec::new());
-        }
-        *partial = match std::mem::take(partial) {
-            Partial::Nothing => Partial::Nothing,
+        let client = &mut self.port.clients[index];
+        let references = &mut self.port.references;
+        client.partial = match std::mem::take(&mut client.partial) {
+            Partial::Nothing => kept(client, references, bytes.to_vec()),
             Partial::Whole(mut text) => {
                 text.extend_from_slice(bytes);
-                if text.len() <= limits::PARTIAL_BYTES_MAX {
-                    Partial::Whole(text)
-                } else if port.references < limits::KEPT_WHOLE_MAX {
-                    port.references += 1;
-                    port.reference_bytes += text.len();
-                    Partial::Reference(text)
-                } else {
-                    hashed(text)
-                }
+                kept(client, references, text)
             }
-            Partial::Reference(mut text) => {
+            Partial::Reference { kind, mut text } => {
                 text.extend_from_slice(bytes);
-                port.reference_bytes += bytes.len();
-                let is_too_much = port.reference_bytes > limits::KEPT_WHOLE_BYTES_MAX;
-                if is_too_much && port.references > limits::KEPT_WHOLE_MIN {
-                    port.references -= 1;
-                    port.reference_bytes -= text.len();
-                    hashed(text)
+                if references.grow(kind, bytes.len()) {
+                    Partial::Reference { kind, text }
                 } else {
-                    Partial::Reference(text)
+                    references.release(kind, text.len());
+                    hashed(text)
                 }
             }
             Partial::Hashed { head, mut hasher } => {
@@ -376,7 +362,8 @@ impl<B: Behaviour> Shard<B> {
             }
         }
         let phase = self.port.clients[index].phase;
-        if phase != Phase::Ready && self.port.advance(index) {
+        let bytes = message.whole.map_or(0, <[u8]>::len);
+        if phase != Phase::Ready && self.port.advance(index, bytes) {
             let since = self.port.clients[index].since;
             self.behaviour.ready(&mut self.port, client, since);
         }
@@ -405,6 +392,15 @@ impl<B: Behaviour> Shard<B> {
                 }
                 if let Some(last_id) = change.last_id {
                     client.last_id = last_id;
+                    let (requests, digest) = (client.requests, client.state.digest());
+                    if !client.has_changed && !port.moments.agree(requests, last_id, digest) {
+                        port.board.fail(Failure::Wrong(format!(
+                            "client {} knows other rows than those who monitor the same, after {}",
+                            port.first + index,
+                            shorten(message.head)
+                        )));
+                        return None;
+                    }
                 }
                 Some(change)
             }
@@ -414,8 +410,13 @@ impl<B: Behaviour> Shard<B> {
                 None
             }
             Ok(None) => {
-                let reason = format!("contents that no other client got: {}", shorten(message.head));
-                port.board.fail(Failure::Wrong(reason));
+                // Nobody can tell whether it is right, which is not the server's fault.
+                let reason = format!(
+                    "only the hash of a long message was kept, and no other client of its thread has got the same to \
+                     compare with; use fewer clients: {}",
+                    shorten(message.head)
+                );
+                port.board.fail(Failure::Machine(reason));
                 None
             }
             Err(failure) => {
@@ -423,6 +424,18 @@ impl<B: Behaviour> Shard<B> {
                 None
             }
         }
+    }
+}
+
+/// What is kept of a message of which this has come.
+fn kept(client: &Client, references: &mut References, text: Vec<u8>) -> Partial {
+    let kind = client.kind();
+    if text.len() <= limits::PARTIAL_BYTES_MAX {
+        Partial::Whole(text)
+    } else if references.admit(kind, text.len()) {
+        Partial::Reference { kind, text }
+    } else {
+        hashed(text)
     }
 }
 

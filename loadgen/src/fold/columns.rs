@@ -49,7 +49,7 @@ pub struct Columns {
 impl Columns {
     /// Reads a schema in the notation of RFC 7047 §3.2.
     pub fn parse(schema: &Value) -> Result<Columns> {
-        let malformed = || Failure::Schema("the schema is not one of RFC 7047".to_owned());
+        let malformed = || Failure::Schema("this is no schema (RFC 7047, section 3.2)".to_owned());
         let database = schema["name"].as_str().ok_or_else(malformed)?;
         let mut tables = Vec::new();
         for (name, table) in schema["tables"].as_object().ok_or_else(malformed)? {
@@ -97,23 +97,29 @@ impl Columns {
         (number, table.column(column).expect("the column was required").0)
     }
 
+    /// Whether a table's column is there and has at most one value.
+    pub fn is_single(&self, table: &str, column: &str) -> bool {
+        let found = self.table(table).and_then(|(_, table)| table.column(column));
+        matches!(found, Some((_, Shape::One { .. })))
+    }
+
     /// All tables.
     pub fn tables(&self) -> &[Table] {
         &self.tables
     }
 
     /// Fails unless the schema has the columns of each table.
-    pub fn require(&self, scenario: &str, needed: &[(&str, &[&str])]) -> Result<()> {
+    pub fn require(&self, needed: &[(&str, &[&str])]) -> Result<()> {
         for (table, columns) in needed {
             let Some((_, found)) = self.table(table) else {
                 return Err(Failure::Schema(format!(
-                    "scenario {scenario} needs a table {table}, which the database {} has not",
+                    "the database {} has no table {table}, which is needed",
                     self.database
                 )));
             };
             if let Some(column) = columns.iter().find(|column| found.column(column).is_none()) {
                 return Err(Failure::Schema(format!(
-                    "scenario {scenario} needs a column {table}.{column}, which the database {} has not",
+                    "the database {} has no column {table}.{column}, which is needed",
                     self.database
                 )));
             }

@@ -4,6 +4,7 @@ pub mod about;
 pub mod latency;
 pub mod live;
 pub mod outcome;
+pub mod own_memory;
 pub mod process;
 pub mod progress;
 pub mod ratio;

@@ -36,6 +36,7 @@ use crate::fold::state::State;
 use crate::fold::{Folds, hash};
 use crate::limits;
 use crate::measure::outcome::Outcome;
+use crate::measure::own_memory;
 use crate::measure::process::Process;
 use crate::measure::progress::{Counter, Progress};
 use crate::server::{Control, Server, Target, Via, database};
@@ -66,6 +67,14 @@ pub struct Settings {
     pub workload: Option<Arc<Workload>>,
     /// Text of the schema of started servers.
     pub schema: String,
+}
+
+impl Settings {
+    /// What a scenario is called: a workload by the name that its file gives it.
+    pub fn name(&self, scenario: Scenario) -> &str {
+        let workload = self.workload.as_ref();
+        workload.map_or(scenario.name, |workload| &workload.name)
+    }
 }
 
 /// A scenario by its name.
@@ -236,25 +245,29 @@ pub fn by_name(name: &str) -> Result<Scenario> {
         })
 }
 
-/// Runs a scenario on a server, which is started for it if need be.
+/// Runs a scenario on a server, which is started for it if need be. A failure names both.
 pub fn run(scenario: Scenario, target: &Target, settings: &Settings) -> Result<Outcome> {
+    let name = settings.name(scenario);
+    attempt(scenario, name, target, settings).map_err(|failure| failure.during(name, &target.label()))
+}
+
+fn attempt(scenario: Scenario, name: &str, target: &Target, settings: &Settings) -> Result<Outcome> {
     let mut server = Server::start(target, &settings.schema, settings.via)?;
     let mut outcome = Outcome {
-        scenario: scenario.name.to_owned(),
+        scenario: name.to_owned(),
         summary: scenario.summary.to_owned(),
         server: target.label(),
         version: server.version(),
         clients: settings.clients,
         ..Outcome::default()
     };
-    let progress = Progress::start(scenario.name, target.label(), server.process(), settings.quiet);
+    let progress = Progress::start(name, target.label(), server.process(), settings.quiet);
     let start = Instant::now();
     let result = Control::connect(server.address())
         .and_then(|mut control| columns(&mut control, settings).map(|columns| (control, columns)))
         .and_then(|(control, columns)| {
             let columns = Arc::new(columns);
             let mut trial = Trial {
-                name: scenario.name,
                 server: &mut server,
                 control,
                 columns,
@@ -306,7 +319,6 @@ impl Default for Manner {
 
 /// A scenario at work.
 pub struct Trial<'a> {
-    pub name: &'static str,
     pub server: &'a mut Server,
     pub control: Control,
     pub columns: Arc<Columns>,
@@ -320,7 +332,7 @@ pub struct Trial<'a> {
 impl Trial<'_> {
     /// Fails unless the schema has what the scenario needs.
     pub fn require(&self, needed: &[(&str, &[&str])]) -> Result<()> {
-        self.columns.require(self.name, needed)
+        self.columns.require(needed)
     }
 
     /// The name of the database.
@@ -378,7 +390,7 @@ impl Trial<'_> {
         behaviour: impl Fn(usize) -> B,
     ) -> Result<Fleet<B>> {
         let threads = self.settings.threads.min(clients);
-        self.own_memory = self.own_memory.or_else(|| Process::this().resident());
+        self.own_memory = self.own_memory.or_else(own_memory::resident);
         let plan = Plan {
             address: self.server.address().clone(),
             columns: self.columns.clone(),
@@ -434,7 +446,7 @@ impl Trial<'_> {
     /// Adds what this program's memory has grown by for each client, where there are enough of them for that to mean
     /// something. Sockets' buffers, which are the kernel's, are not in it.
     pub fn own_memory<B: Behaviour>(&mut self, fleet: &Fleet<B>) {
-        let (before, now) = (self.own_memory, Process::this().resident());
+        let (before, now) = (self.own_memory, own_memory::resident());
         if let (Some(before), Some(now), true) = (before, now, fleet.len() >= limits::MEMORY_CLIENTS_MIN) {
             let kib = now.saturating_sub(before) as f64 / 1024.0 / fleet.len() as f64;
             self.outcome.lower("loadgen memory a client", "KiB", kib);

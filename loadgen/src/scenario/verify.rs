@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Failure, Result};
-use crate::fleet::{Behaviour, Fleet};
+use crate::fleet::{Behaviour, Fleet, Known};
 use crate::fold::state::State;
 use crate::scenario::Trial;
 
 /// Longest time until the last update has come to everybody.
 const SETTLE_MAX: Duration = Duration::from_secs(20);
+/// Contents of the database that are asked for while it still changes.
+const REFERENCES_MAX: usize = 3;
 /// Time between two comparisons.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -28,12 +30,36 @@ impl Trial<'_> {
         &mut self,
         fleet: &Fleet<B>,
         requests: &Arc<str>,
-        oracle: impl FnOnce(&State) -> E,
+        oracle: impl Fn(&State) -> E,
     ) -> Result<()> {
         self.own_memory(fleet);
-        let reference = self.contents(requests)?;
-        let expected = oracle(&reference);
+        let mut reference = self.contents(requests)?;
+        for _ in 0..REFERENCES_MAX {
+            let Some(different) = self.compare(fleet, oracle(&reference))? else {
+                return Ok(());
+            };
+            let before = std::mem::replace(&mut reference, self.contents(requests)?);
+            if before.digest() == reference.digest() {
+                return Err(Failure::Wrong(format!(
+                    "client {} knows {} rows that are not those of the database, which has {} rows",
+                    different.client,
+                    different.rows,
+                    reference.len()
+                )));
+            }
+        }
+        Err(Failure::Usage(format!(
+            "others write to the database {} meanwhile, so that what clients know cannot be compared with it",
+            self.database()
+        )))
+    }
 
+    /// Compares until all are as expected, or for the longest time that this may take: then gives one that is not.
+    fn compare<B: Behaviour>(
+        &mut self,
+        fleet: &Fleet<B>,
+        expected: impl Fn(usize) -> Option<u128>,
+    ) -> Result<Option<Known>> {
         let deadline = Instant::now() + SETTLE_MAX.min(self.settings.patience);
         loop {
             if let Some(failure) = fleet.board().failure() {
@@ -45,22 +71,15 @@ impl Trial<'_> {
                 .filter(|known| expected(known.client).is_some())
                 .count();
             let different = known
-                .iter()
+                .into_iter()
                 .find(|known| expected(known.client).is_some_and(|digest| digest != known.digest));
             match different {
                 None => {
                     self.outcome.compared = self.outcome.compared.max(compared);
-                    return Ok(());
+                    return Ok(None);
                 }
                 Some(_) if Instant::now() < deadline => std::thread::sleep(PAUSE),
-                Some(known) => {
-                    return Err(Failure::Wrong(format!(
-                        "client {} knows {} rows that are not those of the database, which has {} rows",
-                        known.client,
-                        known.rows,
-                        reference.len()
-                    )));
-                }
+                Some(known) => return Ok(Some(known)),
             }
         }
     }

@@ -72,13 +72,18 @@ impl Play {
             table: clause.table.clone().into(),
             column: clause.column.clone().into(),
             function: "==",
-            value: self.fill(&clause.value, within, 0),
+            value: compact(self.fill(&clause.value, within, 0)),
         });
         Some(Condition {
             clauses: clauses.collect(),
             only: tables.iter().map(|table| table.clone().into()).collect(),
         })
     }
+}
+
+/// JSON as the values of rows are compared, without the spaces that people write.
+fn compact(text: String) -> String {
+    serde_json::from_str::<serde_json::Value>(&text).map_or(text, |value| value.to_string())
 }
 
 /// A writer's share of the clients of a shard.
@@ -181,7 +186,6 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         .workload
         .clone()
         .ok_or_else(|| Failure::Usage("scenario workload needs --workload FILE".to_owned()))?;
-    trial.outcome.scenario.clone_from(&workload.name);
     require(&trial.columns, &workload)?;
     let groups = ranges(&workload.clients, trial.settings.clients);
     let clients = groups.last().map_or(0, |group| group.end);
@@ -287,10 +291,16 @@ fn require(columns: &Columns, workload: &Workload) -> Result<()> {
             Monitor::Rows { tables, clauses } => (tables, &clauses[..]),
         };
         for table in tables {
-            columns.require(&workload.name, &[(table, &[])])?;
+            columns.require(&[(table, &[])])?;
         }
         for clause in clauses {
-            columns.require(&workload.name, &[(&clause.table, &[&clause.column])])?;
+            columns.require(&[(&clause.table, &[&clause.column])])?;
+            if !columns.is_single(&clause.table, &clause.column) {
+                return Err(Failure::Usage(format!(
+                    "where: {}.{} may have several values, and what == selects then cannot be checked",
+                    clause.table, clause.column
+                )));
+            }
         }
     }
     Ok(())

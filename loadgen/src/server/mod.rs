@@ -138,15 +138,17 @@ impl Server {
         }
     }
 
-    /// A better reason for a failure, if the server has ended, or has written something about it.
+    /// A better reason for a failure of a scenario: that the server has ended, or what it wrote last if it is the one to
+    /// ask.
     pub fn explain(&mut self, failure: Failure) -> Failure {
         match (self, failure) {
-            (Server::Spawned(spawned), Failure::Lost(reason) | Failure::Server(reason)) => Failure::Lost(
-                spawned
-                    .ended()
-                    .unwrap_or_else(|| format!("{reason}{}", spawned.last_words())),
-            ),
-            (_, failure) => failure,
+            // A wrong answer is what matters, whatever became of the server.
+            (_, failure @ Failure::Wrong(_)) | (Server::Running { .. }, failure) => failure,
+            (Server::Spawned(spawned), failure) => match (spawned.ended(), failure) {
+                (Some(end), _) => Failure::Lost(end),
+                (None, Failure::Lost(reason)) => Failure::Lost(format!("{reason}{}", spawned.last_words())),
+                (None, failure) => failure,
+            },
         }
     }
 }

@@ -127,7 +127,7 @@ impl Spawned {
         let default = format!("ovsdb-server.{}.ctl", self.child.id());
         let path = named.unwrap_or_else(|| self.directory.path().join(default));
         let mut control = Control::open(&Address::Unix(path)).map_err(|failure| {
-            Failure::Server(format!(
+            Failure::Usage(format!(
                 "{failure}; give the server --unixctl={{sock}}.ctl to be controlled by"
             ))
         })?;
@@ -171,7 +171,9 @@ impl Spawned {
             }
             match Control::connect(&self.address) {
                 Ok(_) => return Ok(()),
-                Err(failure) if Instant::now() > deadline => return Err(failure),
+                Err(failure) if Instant::now() > deadline => {
+                    return Err(Failure::Server(format!("{failure}{}", self.last_words())));
+                }
                 Err(_) => std::thread::sleep(PAUSE),
             }
         }

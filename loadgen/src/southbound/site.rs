@@ -270,7 +270,16 @@ impl Filler<'_> {
         if self.count == 0 {
             return Ok(());
         }
-        let results = self.control.transact(&self.columns.database, &self.operations)?;
+        let database = &self.columns.database;
+        let results = self
+            .control
+            .transact(database, &self.operations)
+            .map_err(|failure| match failure {
+                Failure::Wrong(reason) if reason.contains("constraint violation") => Failure::Usage(format!(
+                    "the database {database} is not empty, and its rows are in the way: {reason}"
+                )),
+                other => other,
+            })?;
         for (result, wanted) in results.iter().zip(std::mem::take(&mut self.wanted)) {
             if wanted {
                 self.found.push(uuid_of(result)?);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::fleet::{Behaviour, Board, Fleet, MonitorOf, Port, Reply};
 use crate::fold::parse_uuid;
 use crate::fold::state::Change;
@@ -111,6 +111,10 @@ impl Writes for Listener {
 
 impl Listener {
     fn hear(&mut self, port: &mut Port, client: usize, number: u64) {
+        if !self.writer.sent().has(number) {
+            let reason = format!("client {client} heard of {number}, which was not written yet");
+            return port.fail(Failure::Wrong(reason));
+        }
         let first = port.clients().start;
         self.heard.resize(port.clients().len(), 0);
         let before = std::mem::replace(&mut self.heard[client - first], number);

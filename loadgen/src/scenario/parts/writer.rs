@@ -36,6 +36,14 @@ impl Sent {
         self.epoch + Duration::from_nanos(ns)
     }
 
+    /// Whether a number was sent; 0 is there from the beginning.
+    pub(in crate::scenario) fn has(&self, number: u64) -> bool {
+        let at = usize::try_from(number)
+            .ok()
+            .and_then(|number| self.at_ns.get(number));
+        number == 0 || at.is_some_and(|ns| ns.load(Ordering::Acquire) > 0)
+    }
+
     /// How long ago a number was meant to be sent; zero for one that never was.
     pub(in crate::scenario) fn since(&self, number: u64, now: Instant) -> Duration {
         if (number as usize) < self.at_ns.len() {

@@ -9,6 +9,7 @@ use ovsdb_io::tls;
 
 use crate::error::{Failure, Result};
 use crate::fleet::Address;
+use crate::limits;
 use crate::scenario::Settings;
 use crate::server::{Target, Via, database};
 use crate::workload::Workload;
@@ -119,11 +120,11 @@ pub struct Options {
     pub connecting: Option<u32>,
 
     /// Seconds that a scenario measures which has no end of its own
-    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = positive)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = seconds)]
     pub seconds: f64,
 
     /// Transactions per second, sent at their times whether the server keeps up or not
-    #[arg(long, value_name = "RATE", value_parser = positive)]
+    #[arg(long, value_name = "RATE", value_parser = rate)]
     pub rate: Option<f64>,
 
     /// Unanswered transactions of a writer
@@ -135,7 +136,7 @@ pub struct Options {
     pub durable: bool,
 
     /// Seconds without any progress after which a run has failed
-    #[arg(long, value_name = "SECONDS", default_value_t = 120.0, value_parser = positive)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120.0, value_parser = seconds)]
     pub patience: f64,
 
     /// Connect to started servers by TLS, with certificates made for the run: for {sslport} in a command, {key}, {cert}
@@ -172,10 +173,35 @@ pub struct Options {
     pub quiet: bool,
 }
 
-fn positive(text: &str) -> std::result::Result<f64, String> {
+/// A number above 0, up to `max`.
+fn positive(text: &str, max: f64) -> std::result::Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        Ok(number) if number > max => Err(format!("{max} at most")),
+        Ok(number) if number > 0.0 => Ok(number),
         _ => Err("a number above 0 is needed".to_owned()),
+    }
+}
+
+fn seconds(text: &str) -> std::result::Result<f64, String> {
+    positive(text, limits::SECONDS_MAX)
+}
+
+fn rate(text: &str) -> std::result::Result<f64, String> {
+    positive(text, limits::RATE_MAX)
+}
+
+/// What is wrong with a command line, in one line.
+pub fn told(error: &clap::Error) -> String {
+    let text = error.to_string();
+    // What is wrong, then perhaps what may be meant instead, then the usage.
+    let mut parts = text.split("\n\n");
+    let one_line = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
+    let wrong = one_line(parts.next().unwrap_or_default());
+    let wrong = wrong.strip_prefix("error: ").unwrap_or(&wrong);
+    let tip = parts.map(one_line).find(|part| part.starts_with("tip: "));
+    match tip {
+        Some(tip) => format!("{wrong} ({tip})"),
+        None => wrong.to_owned(),
     }
 }
 
@@ -198,6 +224,15 @@ impl Options {
     pub fn settings(&self) -> Result<Settings> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let clients = self.clients as usize;
+        if let Some(rate) = self.rate
+            && rate * self.seconds > limits::TRANSACTIONS_MAX
+        {
+            return Err(Failure::Usage(format!(
+                "--rate {rate} for --seconds {} are more than {} transactions",
+                self.seconds,
+                limits::TRANSACTIONS_MAX
+            )));
+        }
         Ok(Settings {
             clients,
             // The server needs the other half.
@@ -258,7 +293,7 @@ fn command_target(command: &str) -> Target {
 /// Fails unless this process may have a descriptor for each client, after raising its limit.
 pub fn raise_descriptors(clients: u32) -> Result<()> {
     ovsdb_io::net::raise_descriptor_limit();
-    let needed = u64::from(clients) + crate::limits::DESCRIPTORS_SPARE;
+    let needed = u64::from(clients) + limits::DESCRIPTORS_SPARE;
     match rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
         Some(limit) if limit < needed => Err(Failure::Machine(format!(
             "{clients} clients need {needed} open files, but the limit is {limit}; raise it with: ulimit -n {needed}"

@@ -14,6 +14,8 @@ pub mod compare;
 pub mod error;
 pub mod fleet;
 pub mod fold;
+mod interrupt;
+mod ledger;
 pub mod limits;
 pub mod measure;
 pub mod plot;

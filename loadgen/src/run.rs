@@ -1,15 +1,18 @@
 //! A whole run: scenarios, servers in turns, and what is told of them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use crate::cli::{Command, CommandLine, Options, raise_descriptors};
 use crate::compare;
 use crate::error::Result;
+use crate::interrupt;
+use crate::ledger::Ledger;
 use crate::measure::about::About;
 use crate::measure::outcome::Outcome;
 use crate::measure::results::{Promised, Results};
 use crate::measure::section::Section;
-use crate::measure::table;
+use crate::measure::{progress, table};
 use crate::report::Sheet;
 use crate::scenario::{self, Scenario};
 
@@ -29,86 +32,87 @@ pub fn run(line: &CommandLine) -> Result<()> {
     }
 }
 
+/// Prints the scenarios; those that run by default are marked.
 fn list() {
     for scenario in scenario::SCENARIOS {
-        println!("{:<16} {}", scenario.name, scenario.summary);
+        let mark = match scenario::DEFAULT.contains(&scenario.name) {
+            true => "●",
+            false => " ",
+        };
+        println!("{mark} {:<16} {}", scenario.name, scenario.summary);
     }
+    println!("● runs without --scenario");
 }
 
-/// Runs the chosen scenarios and prints their tables.
+/// Runs the chosen scenarios and prints their tables. What was through before a failure or a signal is not lost by it.
 fn load(options: &Options) -> Result<()> {
-    let names: Vec<&str> = match &options.scenario[..] {
-        [] => scenario::DEFAULT.to_vec(),
-        names => names.iter().map(String::as_str).collect(),
+    let scenarios = match (&options.workload, &options.scenario[..]) {
+        (Some(_), _) => vec![scenario::WORKLOAD],
+        (None, []) => by_names(scenario::DEFAULT.iter().copied())?,
+        (None, names) => by_names(names.iter().map(String::as_str))?,
     };
-    let scenarios = match &options.workload {
-        Some(_) => vec![scenario::WORKLOAD],
-        None => names
-            .into_iter()
-            .map(scenario::by_name)
-            .collect::<Result<Vec<Scenario>>>()?,
-    };
-    let promise = |option, path: &Option<PathBuf>| {
-        let path = path.as_deref();
-        path.map(|path| Promised::new(option, path)).transpose()
-    };
-    let (json, report) = (
-        promise("--json", &options.json)?,
-        promise("--report", &options.report)?,
+    let ledger = Arc::new(Ledger::new(options)?);
+    let its_ledger = ledger.clone();
+    interrupt::watch(move |signal| interrupted(&its_ledger, signal))?;
+    let measured = measure_each(
+        options,
+        &scenarios,
+        |scenario, server| ledger.begin(scenario, server),
+        |runs| {
+            if let Some(section) = Section::new(&runs) {
+                println!("{}", table::section(&section));
+            }
+            ledger.add(runs);
+        },
     );
+    let written = ledger.write();
+    measured.and_then(|()| written.map(drop))
+}
+
+fn by_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<Scenario>> {
+    names.map(scenario::by_name).collect()
+}
+
+/// Writes what was through, and says what was not.
+fn interrupted(ledger: &Ledger, signal: &str) {
+    progress::clear_line();
+    let at_work = ledger.at_work();
+    let then = match ledger.write() {
+        Ok(through) => format!("scenarios that were through: {through}"),
+        Err(failure) => failure.to_string(),
+    };
+    eprintln!("loadgen: {at_work}ended by {signal}; {then}");
+}
+
+/// Runs scenarios and gives their outcomes.
+pub fn measure(options: &Options, scenarios: &[Scenario]) -> Result<Results> {
     let mut results = Results {
         about: About::now(),
         scenarios: Vec::new(),
     };
-    let measured = measure_into(&mut results, options, &scenarios, |runs| {
-        if let Some(section) = Section::new(runs) {
-            println!("{}", table::section(&section));
-        }
-    });
-    // What was found out before a failure is not lost by it.
-    if results.scenarios.is_empty() {
-        return measured;
-    }
-    if let Some(json) = json {
-        json.write(&results.to_json())?;
-    }
-    if let Some(report) = report {
-        report.write(&Sheet::new(&results).html())?;
-    }
-    measured
+    measure_each(options, scenarios, |_, _| {}, |runs| results.scenarios.push(runs))?;
+    Ok(results)
 }
 
-/// Runs scenarios and shows the outcomes of each, by server, when it is through.
-pub fn measure(
+/// Runs scenarios; says when each `begins` on a server, and gives the outcomes by server when it is `through`.
+fn measure_each(
     options: &Options,
     scenarios: &[Scenario],
-    show: impl FnMut(&[Vec<Outcome>]),
-) -> Result<Results> {
-    let mut results = Results {
-        about: About::now(),
-        scenarios: Vec::new(),
-    };
-    measure_into(&mut results, options, scenarios, show).map(|()| results)
-}
-
-/// The same; what was through before a failure is in `results`.
-fn measure_into(
-    results: &mut Results,
-    options: &Options,
-    scenarios: &[Scenario],
-    mut show: impl FnMut(&[Vec<Outcome>]),
+    begins: impl Fn(&str, &str),
+    mut through: impl FnMut(Vec<Vec<Outcome>>),
 ) -> Result<()> {
     let (targets, settings) = (options.targets()?, options.settings()?);
     raise_descriptors(options.clients)?;
     for scenario in scenarios {
+        let name = settings.name(*scenario);
         let mut runs = vec![Vec::new(); targets.len()];
         for _ in 0..options.rounds() {
             for (target, runs) in targets.iter().zip(&mut runs) {
+                begins(name, &target.label());
                 runs.push(scenario::run(*scenario, target, &settings)?);
             }
         }
-        show(&runs);
-        results.scenarios.push(runs);
+        through(runs);
     }
     Ok(())
 }

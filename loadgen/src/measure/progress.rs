@@ -1,5 +1,6 @@
 //! The live line on the terminal and the time line of the report: both look at the board now and then.
 
+use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -130,6 +131,13 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.join();
+    }
+}
+
+/// Takes the live line away, for a last message.
+pub fn clear_line() {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[2K");
     }
 }
 

@@ -1,12 +1,13 @@
 //! The results of a run as a file in JSON, and files that are whole or not there.
 
 use std::fs::{self, Permissions};
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 
 use crate::error::{Failure, Result};
 use crate::measure::about::About;
@@ -40,46 +41,69 @@ impl Results {
     }
 }
 
-/// A file that a run is to write in the end. What keeps it from being written fails before the run, not after it.
+/// A file that a run is to write in the end. What keeps it from being written fails before the run, not after it; until
+/// then there is nothing of it.
 #[derive(Debug)]
 pub struct Promised {
     option: &'static str,
     path: PathBuf,
-    /// What becomes the file; `None` for something that cannot be replaced, like a pipe.
-    draft: Option<NamedTempFile>,
+    /// Whether a draft takes its place when that is whole; not so for a pipe, a device or a link.
+    is_replaced: bool,
 }
 
 impl Promised {
-    /// Prepares to write `path`, which the user named by `option`.
+    /// Makes sure that `path`, which the user named by `option`, can be written.
     pub fn new(option: &'static str, path: &Path) -> Result<Promised> {
-        let is_replaceable = fs::metadata(path).map_or(true, |metadata| metadata.is_file());
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let draft = if is_replaceable && path.file_name().is_some() {
-            let made = tempfile::Builder::new()
-                .prefix(".loadgen-")
-                // As any program makes files; the umask takes away what it takes away.
-                .permissions(Permissions::from_mode(0o666))
-                .tempfile_in(directory.unwrap_or_else(|| Path::new(".")));
-            Some(made.map_err(|error| failure(option, path, &plain(&error)))?)
-        } else {
-            None
+        let refuse = |reason: &str| failure(option, path, reason);
+        if path.is_dir() || path.as_os_str().as_bytes().ends_with(b"/") {
+            return Err(refuse("this is a directory"));
+        }
+        let is_replaced = match fs::symlink_metadata(path) {
+            Ok(metadata) => {
+                access(path, Access::WRITE_OK)
+                    .map_err(|error| refuse(&io::Error::from(error).to_string()))?;
+                metadata.is_file()
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => true,
+            Err(error) => return Err(refuse(&error.to_string())),
         };
-        Ok(Promised {
+        let promised = Promised {
             option,
             path: path.to_owned(),
-            draft,
-        })
+            is_replaced,
+        };
+        if is_replaced {
+            // A file without a name shows that one can be made there, and is gone whatever happens.
+            tempfile::tempfile_in(promised.folder()).map_err(|error| refuse(&plain(&error)))?;
+        }
+        Ok(promised)
     }
 
     /// Writes it.
-    pub fn write(self, text: &str) -> Result<()> {
-        let written = match self.draft {
-            None => fs::write(&self.path, text),
-            Some(mut draft) => draft
-                .write_all(text.as_bytes())
-                .and_then(|()| draft.persist(&self.path).map(drop).map_err(|error| error.error)),
+    pub fn write(&self, text: &str) -> Result<()> {
+        let written = if self.is_replaced {
+            self.replace(text)
+        } else {
+            fs::write(&self.path, text)
         };
-        written.map_err(|error| failure(self.option, &self.path, &error.to_string()))
+        written.map_err(|error| failure(self.option, &self.path, &plain(&error)))
+    }
+
+    fn replace(&self, text: &str) -> io::Result<()> {
+        let mut draft = tempfile::Builder::new()
+            .prefix(".loadgen-")
+            // As any program makes files; the umask takes away what it takes away.
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(self.folder())?;
+        draft.write_all(text.as_bytes())?;
+        draft.persist(&self.path).map(drop).map_err(|error| error.error)
+    }
+
+    fn folder(&self) -> &Path {
+        let folder = self.path.parent();
+        folder
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or_else(|| Path::new("."))
     }
 }
 

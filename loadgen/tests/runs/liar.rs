@@ -4,10 +4,11 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
+use loadgen::fleet::scanner::Scanner;
 use ovsdb_harness::server::create_database;
 use ovsdb_harness::{Peer, Remote, Scratch, Server, ServerOptions};
+use serde_json::{Value, json};
 
 /// What is changed in the first message that fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,11 +17,13 @@ pub(crate) enum Lie {
     WrongCount,
     /// A notification is left out.
     ForgottenUpdate,
-    /// A notification says that another column changed, too.
+    /// A value in a notification is another one.
     WrongUpdate,
     /// A notification names a row that was never told of.
     UnknownRow,
-    /// The connection ends in the middle.
+    /// A value in first contents is another one.
+    WrongContents,
+    /// The connection ends instead of a notification.
     Closes,
 }
 
@@ -66,11 +69,11 @@ impl Liar {
                 let lied = its_lied.clone();
                 std::thread::spawn(move || {
                     let mut client = client;
-                    forward(server, &mut client, |bytes| {
-                        let changed = may_lie.then(|| change(lie, bytes)).flatten();
+                    forward(server, &mut client, |message| {
+                        let changed = may_lie.then(|| change(lie, message)).flatten();
                         match changed {
                             Some(changed) if !lied.swap(true, Ordering::SeqCst) => changed,
-                            _ => Some(bytes.to_vec()),
+                            _ => Some(message.to_vec()),
                         }
                     });
                 });
@@ -88,50 +91,94 @@ impl Liar {
         format!("tcp:{}", self.address)
     }
 
-    pub(crate) fn lied_within(&self, limit: Duration) -> bool {
-        let deadline = Instant::now() + limit;
-        while Instant::now() < deadline {
-            if self.lied.load(Ordering::SeqCst) {
-                return true;
-            }
-            std::thread::yield_now();
-        }
-        false
+    /// Whether any message fitted.
+    pub(crate) fn has_lied(&self) -> bool {
+        self.lied.load(Ordering::SeqCst)
     }
 }
 
-/// Forwards until either side ends; `edit` gives what is to be sent, or that the connection is to end.
+/// Forwards message by message until either side ends; `edit` gives what is to be sent, or that the connection is to
+/// end.
 fn forward(mut from: TcpStream, to: &mut TcpStream, mut edit: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
-    let mut buffer = vec![0; 64 << 10];
-    while let Ok(read @ 1..) = from.read(&mut buffer) {
-        let Some(bytes) = edit(&buffer[..read]) else { break };
-        if to.write_all(&bytes).is_err() {
-            break;
+    let (mut buffer, mut unread) = (vec![0; 64 << 10], Vec::new());
+    let (mut scanner, mut scanned) = (Scanner::default(), 0);
+    'connected: while let Ok(read @ 1..) = from.read(&mut buffer) {
+        unread.extend_from_slice(&buffer[..read]);
+        while let Some(end) = scanner.scan(&unread[scanned..]) {
+            scanner.finish(|_| {});
+            let rest = unread.split_off(scanned + end);
+            let message = std::mem::replace(&mut unread, rest);
+            scanned = 0;
+            let Some(edited) = edit(&message) else {
+                break 'connected;
+            };
+            if to.write_all(&edited).is_err() {
+                break 'connected;
+            }
         }
+        scanned = unread.len();
     }
     // Either may be closed already.
     to.shutdown(Shutdown::Both).unwrap_or_default();
     from.shutdown(Shutdown::Both).unwrap_or_default();
 }
 
-/// The lie, if the bytes are ones that it can be told with: `Some(None)` ends the connection.
-fn change(lie: Lie, bytes: &[u8]) -> Option<Option<Vec<u8>>> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    let is_update = text.contains(r#""method":"update3""#) && text.contains("nb_cfg");
-    match lie {
-        Lie::WrongCount => text
-            .contains(r#"[{"count":1}]"#)
-            .then(|| Some(text.replace(r#"[{"count":1}]"#, r#"[{"count":2}]"#).into())),
-        Lie::ForgottenUpdate => is_update.then(|| Some(Vec::new())),
-        Lie::WrongUpdate => {
-            is_update.then(|| Some(text.replace(r#""nb_cfg":"#, r#""ipsec":true,"nb_cfg":"#).into()))
-        }
-        Lie::UnknownRow => {
-            let at = text.find(r#""SB_Global":{""#).filter(|_| is_update)? + r#""SB_Global":{""#.len();
-            let mut changed = text.as_bytes().to_vec();
-            changed[at..at + 8].copy_from_slice(b"00000000");
-            Some(Some(changed))
-        }
-        Lie::Closes => is_update.then_some(None),
+/// The lie, if the message is one that it can be told with: `Some(None)` ends the connection.
+fn change(lie: Lie, message: &[u8]) -> Option<Option<Vec<u8>>> {
+    let text = std::str::from_utf8(message).ok()?;
+    if lie == Lie::WrongCount {
+        let counts = text.contains(r#"[{"count":1}]"#);
+        return counts.then(|| Some(text.replace(r#"[{"count":1}]"#, r#"[{"count":2}]"#).into()));
     }
+    let mut message: Value = serde_json::from_str(text).ok()?;
+    let tables = match lie {
+        Lie::WrongContents => message.pointer_mut("/result/2")?,
+        // What concerns `_Server` interests nobody here.
+        _ if message.pointer("/params/0/1")? == "_Server" => return None,
+        _ => message.pointer_mut("/params/2")?,
+    };
+    if tables.as_object()?.is_empty() {
+        return None;
+    }
+    match lie {
+        Lie::ForgottenUpdate => return Some(Some(Vec::new())),
+        Lie::Closes => return Some(None),
+        Lie::UnknownRow => rename(tables, |row| !row["modify"].is_null())?,
+        // Contents of default values are left out.
+        Lie::WrongContents => falsify(tables).or_else(|| rename(tables, |_| true))?,
+        _ => falsify(tables)?,
+    }
+    Some(Some(message.to_string().into()))
+}
+
+/// Gives a row that fits another UUID.
+fn rename(tables: &mut Value, fits: fn(&Value) -> bool) -> Option<()> {
+    let table = tables.as_object_mut()?.values_mut().next()?.as_object_mut()?;
+    let uuid = table.iter().find(|(_, row)| fits(row))?.0.clone();
+    let row = table.remove(&uuid)?;
+    table.insert(format!("00000000{}", &uuid[8..]), row);
+    Some(())
+}
+
+/// Changes a value of the first row that has one.
+fn falsify(tables: &mut Value) -> Option<()> {
+    let rows = tables.as_object_mut()?.values_mut();
+    let mut rows = rows
+        .filter_map(Value::as_object_mut)
+        .flat_map(|rows| rows.values_mut());
+    rows.find_map(|row| {
+        let contents = row.as_object_mut()?.values_mut().next()?.as_object_mut()?;
+        contents.values_mut().find_map(another)
+    })
+}
+
+/// Changes a value to another one of its type.
+fn another(value: &mut Value) -> Option<()> {
+    *value = match value {
+        Value::Bool(is_true) => json!(!*is_true),
+        Value::Number(number) => json!(number.as_i64()? + 1),
+        Value::String(text) => json!(format!("{text}x")),
+        _ => return None,
+    };
+    Some(())
 }

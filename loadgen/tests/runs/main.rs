@@ -1,13 +1,17 @@
 //! Tiny runs of every scenario on our server and on the packaged one, and what users are told when something is wrong.
 
+mod checks;
+mod ends;
 mod liar;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ovsdb_harness::peer::{Peer, packaged_program};
 use ovsdb_harness::{Scratch, wait};
+
+use crate::liar::{Liar, Lie};
 
 /// The program, told to be quick.
 fn loadgen(arguments: &[&str]) -> Command {
@@ -121,6 +125,9 @@ fn mistakes_are_told_in_one_line() {
         r#"{"name":"Other","version":"1.0.0","tables":{"T":{"columns":{"n":{"type":"integer"}}}}}"#,
     );
     let schema = schema.display().to_string();
+    let broken = scratch.write("broken.ovsschema", r#"{"name": "Other""#);
+    let broken = broken.display().to_string();
+    let directory = scratch.path().display().to_string();
     let ours = spawn(&Peer::Ours.server());
     let workload = |name: &str, text: &str| scratch.write(name, text).display().to_string();
     let mistaken = workload("mistaken.toml", "name = \"mistaken\"\nclients = \"many\"\n");
@@ -157,7 +164,7 @@ fn mistakes_are_told_in_one_line() {
         (&["--spawn=sleep 1"], "has no {db}"),
         (
             &["--spawn", &ours, "--schema", &schema, "--scenario=fanout"],
-            "scenario fanout needs a table SB_Global, which the database Other has not",
+            ": the database Other has no table SB_Global, which is needed",
         ),
         (
             &["--schema=/nowhere", "--scenario=txn"],
@@ -173,7 +180,7 @@ fn mistakes_are_told_in_one_line() {
         ),
         (
             &["--workload", &strange, "--spawn", &ours],
-            "scenario strange needs a table Towns, which the database OVN_Southbound has not",
+            ": the database OVN_Southbound has no table Towns, which is needed",
         ),
         (
             &["--workload", &strange, "--scenario=txn"],
@@ -183,17 +190,76 @@ fn mistakes_are_told_in_one_line() {
             &["--scenario=compact", "--spawn", "/nowhere {db} {port}"],
             "the server ended with exit status: 127 instead of serving",
         ),
+        (
+            &["--schema", &broken, "--scenario=txn"],
+            "broken.ovsschema: this is not JSON: ",
+        ),
+        (
+            &["--schema", &strange, "--scenario=txn"],
+            "strange.toml: this is not JSON: ",
+        ),
         (&["--nonsense"], "unexpected argument '--nonsense'"),
+        (&["--clints=5"], "(tip: a similar argument exists: '--clients')"),
         (&["--clients=0"], "invalid value '0' for '--clients <N>'"),
         (&["--rate=-1"], "a number above 0 is needed"),
+        (&["--patience=1e300"], "1000000 at most"),
+        (
+            &["--rate=1e6", "--seconds=1e6"],
+            "are more than 100000000 transactions",
+        ),
+        (&["--json", &directory], "this is a directory"),
+        (&["--report", &directory], "this is a directory"),
+        (
+            &["--json=/nowhere/results.json"],
+            "--json /nowhere/results.json: No such file or directory",
+        ),
+        (&["--report=/proc/page.html"], "--report /proc/page.html: "),
+        (
+            &["--scenario=txn", "--patience=0.001", "--spawn", &ours],
+            "after 0.001 seconds without progress",
+        ),
     ] {
         let (succeeded, _, errors) = run(arguments);
         assert!(!succeeded, "{arguments:?}");
-        assert!(
-            errors.lines().next().is_some_and(|line| line.contains(expected)),
-            "{arguments:?}: {errors}"
-        );
+        assert!(errors.contains(expected), "{arguments:?}: {errors}");
+        assert_eq!(errors.lines().count(), 1, "{arguments:?}: {errors}");
+        assert!(!errors.contains(".loadgen-"), "{errors}");
     }
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_has_a_status_of_its_own() {
+    for (arguments, expected) in [
+        (&["--nonsense"][..], 2),
+        (&["--scenario=nonsense"], 1),
+        (&["--list"], 0),
+        (&["--help"], 0),
+        (&["--version"], 0),
+    ] {
+        let status = loadgen(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .expect("loadgen can be run");
+        assert_eq!(status.code(), Some(expected), "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_list_marks_what_runs_by_default() {
+    let (_, list, _) = run(&["--list"]);
+    let marked: Vec<&str> = list
+        .lines()
+        .filter_map(|line| line.strip_prefix("● ")?.split(' ').next())
+        .filter(|name| *name != "runs")
+        .collect();
+    let mut default = loadgen::scenario::DEFAULT.to_vec();
+    default.sort_by_key(|name| {
+        loadgen::scenario::SCENARIOS
+            .iter()
+            .position(|scenario| scenario.name == *name)
+    });
+    assert_eq!(marked, default);
 }
 
 #[test]
@@ -285,34 +351,11 @@ fn a_server_dies_in(scenario: &str) {
 
 #[test]
 fn a_server_that_is_not_ours_is_left_alone() {
-    let server = liar::Liar::start(liar::Lie::Closes);
+    let server = Liar::start(Lie::Closes);
     for scenario in ["open", "compact", "restart"] {
         let (succeeded, _, errors) = run(&["--server", &server.remote(), "--scenario", scenario]);
         assert!(!succeeded, "{scenario}");
         assert!(errors.contains("use --spawn instead of --server"), "{errors}");
         assert_eq!(errors.lines().count(), 1, "{errors}");
-    }
-}
-
-#[test]
-fn lies_fail_the_run() {
-    for (lie, expected) in [
-        (liar::Lie::WrongCount, r#"instead of [{"count":1}]"#),
-        (liar::Lie::ForgottenUpdate, "is still to come"),
-        (liar::Lie::WrongUpdate, "that are not those of the database"),
-        (liar::Lie::UnknownRow, "a change of a row that is not there"),
-        (liar::Lie::Closes, "it closed a connection"),
-    ] {
-        let liar = liar::Liar::start(lie);
-        let (succeeded, _, errors) = run(&[
-            "--server",
-            &liar.remote(),
-            "--scenario=fanout",
-            "--clients=5",
-            "--patience=3",
-        ]);
-        assert!(!succeeded, "{lie:?}");
-        assert!(errors.contains(expected), "{lie:?}: {errors}");
-        assert!(liar.lied_within(Duration::from_secs(5)), "{lie:?}");
     }
 }

@@ -117,10 +117,14 @@ fn measure(row: &Row, clients: u32, with_packaged: bool, rounds: u16) -> Result<
         arguments.extend(["--against", PACKAGED]);
     }
     arguments.extend(row.options.split_whitespace());
-    let options = loadgen::cli::Options::try_parse_from(arguments)
-        .map_err(|error| format!("perf/floors.toml: row {}: {error}", row.name()))?;
-    let results =
-        loadgen::run::measure(&options, &[scenario], |_| {}).map_err(|failure| failure.to_string())?;
+    let options = loadgen::cli::Options::try_parse_from(arguments).map_err(|error| {
+        format!(
+            "perf/floors.toml: row {}: {}",
+            row.name(),
+            loadgen::cli::told(&error)
+        )
+    })?;
+    let results = loadgen::run::measure(&options, &[scenario]).map_err(|failure| failure.to_string())?;
     Ok(results.scenarios.into_iter().next().unwrap_or_default())
 }
 

@@ -15,9 +15,10 @@ pub const MESSAGE_BYTES_MAX: usize = 4 << 30;
 /// are refused once they are large, instead of letting 300 MB of them become 4 GB.
 pub const PARSED_FACTOR_MAX: usize = 4;
 
-/// What a parsed message may take beyond its share, so that no small message is ever refused.
-/// The set of all integers from 0 to 99,999, for instance, stays within.
-pub const PARSED_SLACK_BYTES: usize = 1 << 20;
+/// What a parsed message may take beyond its share, so that no message of less than 1.5 MB is ever refused: a condition of
+/// 100,000 clauses like `["n","==",7]` takes eight times its text. A worker or background thread parses one message
+/// at a time, so this is needed once for each of them.
+pub const PARSED_SLACK_BYTES: usize = 12 << 20;
 
 /// Up to this length a text goes through simd-json, whose copy of the text, structural index and tape take
 /// several times the text for the time of the parse; the strict parser has no such intermediate forms.

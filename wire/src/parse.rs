@@ -138,7 +138,7 @@ mod tests {
 
     /// What a large text of equal elements parses to: whether it is accepted, and the memory it took.
     fn outcome(element: &str, flags: Option<Flags>) -> (bool, usize, usize) {
-        let mut text = format!("[{}]", vec![element; 600_000].join(",")).into_bytes();
+        let mut text = format!("[{}]", vec![element; 1_300_000].join(",")).into_bytes();
         let flags = flags.unwrap_or_else(|| framed(&text));
         let length = text.len();
         let arena = Bump::new();
@@ -171,6 +171,7 @@ mod tests {
         for text in [
             "[0,0,0,0,0,0,0,0,0,0]".to_owned(),
             format!("[{}0]", "[],".repeat(10_000)),
+            format!("[{}0]", r#"["n","<",1],"#.repeat(100_000)),
         ] {
             let arena = Bump::new();
             let mut bytes = text.clone().into_bytes();

@@ -35,6 +35,7 @@ mod port;
 mod probe;
 mod reader;
 mod start;
+mod steps;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use super::connection::{Connection, Entering, Phase, Reading};
 use super::handler::{Closed, ConnId, Handler};
 use super::port::Port;
+use super::steps::Step;
 use super::stream::Stream;
 use super::worker::{Worker, WorkerCell};
 use crate::errors::strerror;
@@ -71,17 +72,18 @@ fn has_peer_closed(connection: &Connection) -> bool {
 /// Waits for the worker to have time for the next step of a handshake, if `conn` is in one. A peer that has left
 /// meanwhile gets none.
 async fn step_allowed<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, stream: &Stream) {
-    let steps = {
+    let (steps, step) = {
         let mut worker = cell.borrow_mut();
         let steps = worker.port.handshakes.steps();
         let Some(entering) = entering(&mut worker.port, conn) else {
             return;
         };
         entering.waits_for_us = true;
+        let step = entering.next;
         worker.port.open_turn();
-        steps
+        (steps, step)
     };
-    steps.take().await;
+    steps.take(step).await;
     let mut worker = cell.borrow_mut();
     let Some(entering) = entering(&mut worker.port, conn) else {
         return steps.give_back();
@@ -137,6 +139,7 @@ fn decrypt<H: Handler>(worker: &mut Worker<H>, conn: ConnId, raw: &mut Vec<u8>) 
             connection.phase = Phase::Open;
             handler.opened(port, conn, meta);
         }
+        (Ok(()), Phase::Handshake(entering)) if wants_write => entering.next = Step::End,
         _ => {}
     }
     let Some(connection) = port.connections.get(conn) else {

@@ -10,6 +10,7 @@ use super::driver::Driver;
 use super::handler::{ConnId, Handler, Security};
 use super::port::{Flushed, Port, Turn};
 use super::start::{Adopted, Shared};
+use super::steps::Step;
 use super::stream::Stream;
 use super::turn_time::TurnTime;
 use super::{reader, writer};
@@ -95,6 +96,7 @@ fn adopt<H: Handler>(driver: Driver, cell: &WorkerCell<H>, adopted: Adopted) {
                     meta,
                     waited_ms: 0,
                     waits_for_us: false,
+                    next: Step::Begin,
                 };
                 let phase = Phase::Handshake(Box::new(entering));
                 let conn = port.connections.insert(Rc::clone(&stream), tls, phase);
@@ -215,7 +217,7 @@ fn run_turn<H: Handler>(cell: &WorkerCell<H>, chunk: &mut Vec<ConnId>, time: &mu
             port.open_turn();
         }
     }
-    let is_asked = port.handshakes.renew();
+    let is_asked = port.handshakes.steps().renew();
     time.took(since);
     if is_asked || matches!(port.turn, Turn::Open { .. }) || port.has_unflushed() {
         return Next::Turn;

@@ -10,6 +10,7 @@ use crate::errors::strerror;
 use crate::limits::{
     HANDSHAKE_READ_BYTES, READ_BUSY_BYTES, READ_IDLE_BYTES, READ_KEEP_BYTES, READS_PER_POLL,
 };
+use crate::tls::{complain_of_read, explain};
 use rustix::buffer::spare_capacity;
 use rustix::net::{RecvFlags, recv};
 use std::future::poll_fn;
@@ -123,11 +124,11 @@ fn decrypt<H: Handler>(worker: &mut Worker<H>, conn: ConnId, raw: &mut Vec<u8>) 
     let wants_write = pump.wants_write();
     match (result, &mut connection.phase) {
         (Err(error), Phase::Handshake(_)) => {
-            pump.complain(&error);
+            pump.complain(&explain(&error));
             connection.phase = Phase::Refused;
         }
         (Err(error), Phase::Open) => {
-            log::warn!(target: "stream_ssl", "{}: SSL_read: {error}", pump.name());
+            complain_of_read(pump.name(), &error);
             connection.phase = Phase::Ending(Closed::Failed(io::Error::from_raw_os_error(libc::EIO)));
         }
         (Ok(()), Phase::Handshake(entering)) if !pump.is_handshaking() => {

@@ -1,7 +1,7 @@
 //! The handshake of a connection that we make, while the thread does other things.
 
 use super::bootstrap::bootstrap;
-use super::complaint::{Side, complain};
+use super::complaint::{Side, complain, explain};
 use super::context::Context;
 use rustls::{ClientConnection, Connection};
 use std::io::{self, Read, Write};
@@ -25,7 +25,7 @@ pub(crate) async fn shake_hands(
         io::Error::from_raw_os_error(libc::EPROTO)
     };
     let session = ClientConnection::new(Arc::clone(&configs.client), configs.server_name(host));
-    let mut session = Connection::from(session.map_err(|error| refused(&error))?);
+    let mut session = Connection::from(session.map_err(|error| refused(&explain(&error)))?);
     while session.is_handshaking() || session.wants_write() {
         if session.wants_write() {
             socket.writable().await?;
@@ -41,7 +41,7 @@ pub(crate) async fn shake_hands(
         if let Err(error) = session.process_new_packets() {
             // What explains it to the peer leaves if it can.
             would_block(session.write_tls(&mut Now(socket)))?;
-            return Err(refused(&error));
+            return Err(refused(&explain(&error)));
         }
     }
     if configs.is_bootstrapping {

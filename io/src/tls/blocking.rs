@@ -1,7 +1,7 @@
 //! TLS over a socket whose calls wait, for clients that have a thread for it.
 
 use super::bootstrap::bootstrap;
-use super::complaint::{Side, complain};
+use super::complaint::{Side, complain, complain_of_read, explain, explain_io};
 use super::context::Context;
 use super::pump::Pump;
 use crate::limits::{READ_BUSY_BYTES, TLS_SEAL_BYTES};
@@ -43,7 +43,7 @@ pub fn connect(context: &Context, socket: OwnedFd, name: &str, host: &str) -> io
         io::Error::from_raw_os_error(libc::ENOPROTOOPT)
     })?;
     let session = ClientConnection::new(Arc::clone(&configs.client), configs.server_name(host))
-        .map_err(|error| refused(name, Side::Client, &error))?;
+        .map_err(|error| refused(name, Side::Client, &explain(&error)))?;
     let (session, socket) = shake_hands(session.into(), socket, name, Side::Client)?;
     if configs.is_bootstrapping {
         return Err(bootstrap(context, &session));
@@ -57,7 +57,8 @@ pub fn accept(context: &Context, socket: OwnedFd, name: &str) -> io::Result<(Rea
         unconfigured.log();
         io::Error::from_raw_os_error(libc::ENOPROTOOPT)
     })?;
-    let session = ServerConnection::new(config).map_err(|error| refused(name, Side::Server, &error))?;
+    let session =
+        ServerConnection::new(config).map_err(|error| refused(name, Side::Server, &explain(&error)))?;
     let (session, socket) = shake_hands(session.into(), socket, name, Side::Server)?;
     Ok(split(session, socket, name))
 }
@@ -79,7 +80,7 @@ fn shake_hands(
             .complete_io(&mut socket)
             .map_err(|error| match error.kind() {
                 io::ErrorKind::UnexpectedEof => refused(name, side, &"unexpected SSL/TLS connection close"),
-                _ => refused(name, side, &error),
+                _ => refused(name, side, &explain_io(&error)),
             })?;
     }
     Ok((session, socket))
@@ -116,7 +117,7 @@ impl Reader {
         self.taken = 0;
         std::mem::swap(&mut self.plain, &mut pump.plain);
         result.map_err(|error| {
-            log::warn!(target: "stream_ssl", "{}: SSL_read: {error}", pump.name());
+            complain_of_read(pump.name(), &error);
             io::Error::from_raw_os_error(libc::EIO)
         })?;
         Ok(!(self.plain.is_empty() && pump.has_peer_closed()))

@@ -2,7 +2,9 @@
 
 use crate::vlog::RateLimit;
 use log::Level;
+use rustls::{AlertDescription, CertificateError, Error};
 use std::fmt;
+use std::io;
 
 const MODULE: &str = "stream_ssl";
 
@@ -53,6 +55,48 @@ impl fmt::Display for Content {
     }
 }
 
+/// Says that nothing more can be read of the connection `name`.
+pub(crate) fn complain_of_read(name: &str, error: &Error) {
+    if LIMIT.allows(MODULE, Level::Warn) {
+        log::warn!(target: MODULE, "{name}: SSL_read: {}", explain(error));
+    }
+}
+
+/// What rustls says, in OpenSSL's words where scripts and people look for them: alerts of the peer.
+pub(crate) fn explain(error: &Error) -> String {
+    match error {
+        Error::AlertReceived(alert) => format!("received fatal alert {}", name_of_alert(*alert)),
+        // Would list all that are supported, by number.
+        Error::InvalidCertificate(CertificateError::UnsupportedSignatureAlgorithmContext { .. }) => {
+            "invalid peer certificate: unsupported signature algorithm".to_owned()
+        }
+        error => error.to_string(),
+    }
+}
+
+/// [`explain`] for an error that rustls has wrapped.
+pub(super) fn explain_io(error: &io::Error) -> String {
+    let wrapped = error.get_ref().and_then(|inner| inner.downcast_ref());
+    wrapped.map_or_else(|| error.to_string(), explain)
+}
+
+/// An alert by its name in RFC 8446 §6, with blanks: `handshake failure`, `unknown ca`.
+fn name_of_alert(alert: AlertDescription) -> String {
+    let Some(name) = alert.as_str() else {
+        return u8::from(alert).to_string();
+    };
+    let mut words = String::with_capacity(name.len() + 4);
+    let mut was_lower = false;
+    for letter in name.chars() {
+        if letter.is_uppercase() && was_lower {
+            words.push(' ');
+        }
+        was_lower = letter.is_lowercase();
+        words.extend(letter.to_lowercase());
+    }
+    words
+}
+
 /// Says what is missing for a connection.
 pub(super) fn complain_of(missing: &[&str]) {
     for missing in missing {
@@ -65,53 +109,41 @@ pub(super) fn complain_of(missing: &[&str]) {
 /// Says that a handshake with `name` failed, and what the peer probably meant if it began with `head`.
 pub(crate) fn complain(name: &str, side: Side, head: &[u8], reason: &dyn fmt::Display) {
     if LIMIT.allows(MODULE, Level::Warn) {
-        log::warn!(target: MODULE, "{name}: {side}: {}", in_words(reason.to_string()));
+        log::warn!(target: MODULE, "{name}: {side}: {reason}");
         if let Some(content) = Content::guess(head).filter(|content| *content != Content::Tls) {
             log::warn!(target: MODULE, "{name}: received {content} data on SSL/TLS channel");
         }
     }
 }
 
-/// What rustls says of an alert, with the alert's name in words, as OpenSSL logs it and operators look for it:
-/// `alert handshake failure` rather than `alert: HandshakeFailure`. Other texts stay as they are.
-fn in_words(reason: String) -> String {
-    const ALERT: &str = "received fatal alert";
-    let Some(name) = reason
-        .strip_prefix(ALERT)
-        .and_then(|rest| rest.strip_prefix(": "))
-    else {
-        return reason;
-    };
-    let mut words = ALERT.to_owned();
-    let mut was_upper = false;
-    for c in name.chars() {
-        // Of the letters of `CA` only the first begins a word.
-        if c.is_ascii_uppercase() && !was_upper {
-            words.push(' ');
-        }
-        was_upper = c.is_ascii_uppercase();
-        words.push(c.to_ascii_lowercase());
-    }
-    words
-}
-
 #[cfg(test)]
 mod tests {
-    use super::in_words;
-    use rustls::{AlertDescription, Error};
+    use super::*;
 
     #[test]
-    fn alerts_are_told_in_words() {
-        let cases = [
-            (AlertDescription::HandshakeFailure, "handshake failure"),
-            (AlertDescription::UnknownCA, "unknown ca"),
-            (AlertDescription::BadRecordMac, "bad record mac"),
-            (AlertDescription::ProtocolVersion, "protocol version"),
-        ];
-        for (alert, words) in cases {
-            let text = in_words(Error::AlertReceived(alert).to_string());
-            assert_eq!(text, format!("received fatal alert {words}"));
+    fn alerts_are_named_as_by_openssl() {
+        for (alert, expected) in [
+            (
+                AlertDescription::HandshakeFailure,
+                "received fatal alert handshake failure",
+            ),
+            (AlertDescription::UnknownCA, "received fatal alert unknown ca"),
+            (
+                AlertDescription::ProtocolVersion,
+                "received fatal alert protocol version",
+            ),
+            (
+                AlertDescription::CertificateRequired,
+                "received fatal alert certificate required",
+            ),
+            (AlertDescription::Unknown(200), "received fatal alert 200"),
+        ] {
+            assert_eq!(explain(&Error::AlertReceived(alert)), expected);
+            assert_eq!(
+                explain_io(&io::Error::other(Error::AlertReceived(alert))),
+                expected
+            );
         }
-        assert_eq!(in_words("tls handshake eof".to_owned()), "tls handshake eof");
+        assert_eq!(explain_io(&io::Error::other("else")), "else");
     }
 }

@@ -39,3 +39,4 @@ pub use pump::Pump;
 pub use settings::{Settings, Sources};
 
 pub(crate) use asynchronous::shake_hands;
+pub(crate) use complaint::{complain_of_read, explain};

@@ -13,18 +13,18 @@ use ovsdb_harness::server::create_database;
 use ovsdb_harness::{Peer, Scratch, schema};
 
 use crate::host::Host;
-use crate::site::{Site, Southbound};
+use crate::site::{Manner, Site};
 
 #[test]
 fn two_hosts_ping_through_a_logical_switch() {
-    ping_through_a_logical_switch(&schema::installed(schema::OVN_SOUTHBOUND), &[], Southbound::Unix);
+    ping_through_a_logical_switch(&schema::installed(schema::OVN_SOUTHBOUND), &[], Manner::Unix);
 }
 
 /// As in production: the southbound server listens by TLS where its own database says so, and lets ovn-controller
-/// write what its role and its certificate's name allow.
+/// write what its role and its certificate's name allow; ovn-northd and the tools come by TLS, too.
 #[test]
 fn ovn_runs_by_tls_with_its_role() {
-    ping_through_a_logical_switch(&schema::installed(schema::OVN_SOUTHBOUND), &[], Southbound::Tls);
+    ping_through_a_logical_switch(&schema::installed(schema::OVN_SOUTHBOUND), &[], Manner::Tls);
 }
 
 /// Containers refuse the ring; there, epoll is what production runs on.
@@ -39,7 +39,7 @@ fn ovn_runs_on_epoll() {
     ping_through_a_logical_switch(
         &schema::installed(schema::OVN_SOUTHBOUND),
         arguments,
-        Southbound::Unix,
+        Manner::Unix,
     );
 }
 
@@ -48,11 +48,11 @@ fn ovn_runs_on_epoll() {
 fn ovn_runs_on_the_embedded_southbound_schema() {
     let embedded = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/quickstart/southbound.ovsschema");
     create_database(Peer::Packaged, &Scratch::new(), "sb.db", &embedded);
-    ping_through_a_logical_switch(&embedded, &[], Southbound::Unix);
+    ping_through_a_logical_switch(&embedded, &[], Manner::Unix);
 }
 
-fn ping_through_a_logical_switch(southbound_schema: &Path, arguments: &[&str], southbound: Southbound) {
-    let mut site = Site::start(Peer::under_test(), southbound_schema, arguments, southbound);
+fn ping_through_a_logical_switch(southbound_schema: &Path, arguments: &[&str], manner: Manner) {
+    let mut site = Site::start(Peer::under_test(), southbound_schema, arguments, manner);
 
     site.nbctl(&["ls-add", "sw0"]);
     for (port, addresses) in PORTS {

@@ -2,7 +2,6 @@
 //! ovn-controller, all in one network namespace and one scratch directory.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use ovsdb_harness::command::run_ok;
@@ -14,15 +13,18 @@ use ovsdb_harness::{Daemon, Network, Peer, Scratch, Server, ServerOptions, schem
 /// Longest wait for OVN to agree on something; seconds are usual.
 const AGREEMENT_MAX: Duration = Duration::from_secs(60);
 
-/// Where the southbound server listens in the hypervisor's namespace.
+/// Where the servers listen in the hypervisor's namespace: for everybody of the northbound one, for ovn-controller's
+/// role, and for ovn-northd and administrators.
+const NORTHBOUND: &str = "6641:127.0.0.1";
 const SECURED: &str = "6642:127.0.0.1";
+const ADMINISTRATORS: &str = "16642:127.0.0.1";
 
-/// How ovn-controller reaches the southbound server.
+/// How OVN's programs reach their databases.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Southbound {
-    /// By its unix socket.
+pub(crate) enum Manner {
+    /// By unix sockets.
     Unix,
-    /// By TLS, with the role that ovn-northd defines.
+    /// By TLS: ovn-controller with the role that ovn-northd defines, ovn-northd and the tools without.
     Tls,
 }
 
@@ -35,18 +37,23 @@ pub(crate) struct Site {
     northbound: Server,
     southbound: Server,
     pub(crate) network: Network,
+    /// What ovn-nbctl and ovn-sbctl connect with.
+    tools: Access,
     scratch: Scratch,
+}
+
+/// How one program reaches the databases.
+struct Access {
+    /// Its key and certificates, if it needs any.
+    options: Vec<String>,
+    northbound: String,
+    southbound: String,
 }
 
 impl Site {
     /// Starts all of it on servers of `peer`, with the chassis `hv1` registered in the switch's database. The servers
     /// get `arguments`, and the southbound one its schema from a file.
-    pub(crate) fn start(
-        peer: Peer,
-        southbound_schema: &Path,
-        arguments: &[&str],
-        manner: Southbound,
-    ) -> Site {
+    pub(crate) fn start(peer: Peer, southbound_schema: &Path, arguments: &[&str], manner: Manner) -> Site {
         let network = Network::new();
         let scratch = Scratch::new();
         // ovs-vswitchd, ovs-vsctl and ovn-controller find the switch's database as OVS_RUNDIR/db.sock.
@@ -60,13 +67,26 @@ impl Site {
                 .fold(options, |options, argument| options.argument(argument))
                 .start(&scratch)
         };
-        let (server_options, controller_options) = match manner {
-            Southbound::Unix => (Vec::new(), Vec::new()),
-            Southbound::Tls => secured_options(&scratch),
+        let keys = (manner == Manner::Tls).then(|| Keys::new(&scratch));
+        let server_options = |remotes: &[&str]| {
+            let keys = keys.as_ref().map(|keys| keys.servers.iter().cloned());
+            let remotes = remotes.iter().map(|remote| format!("--remote={remote}"));
+            keys.map_or_else(Vec::new, |keys| keys.chain(remotes).collect())
         };
         let switch = start("db", &schema::installed(schema::VSWITCH), &[]);
-        let northbound = start("nb", &schema::installed(schema::OVN_NORTHBOUND), &[]);
-        let southbound = start("sb", southbound_schema, &server_options);
+        let northbound = start(
+            "nb",
+            &schema::installed(schema::OVN_NORTHBOUND),
+            &server_options(&[&format!("pssl:{NORTHBOUND}")]),
+        );
+        let southbound = start(
+            "sb",
+            southbound_schema,
+            &server_options(&[
+                "db:OVN_Southbound,SB_Global,connections",
+                &format!("pssl:{ADMINISTRATORS}"),
+            ]),
+        );
         let (nb, sb) = (northbound.remote().target(), southbound.remote().target());
 
         let vsctl = |words: &[&str]| run_ok(scratch.command(packaged_program("ovs-vsctl")).args(words));
@@ -78,8 +98,8 @@ impl Site {
             ".",
             "external_ids:system-id=hv1",
             &match manner {
-                Southbound::Unix => format!("external_ids:ovn-remote=\"{sb}\""),
-                Southbound::Tls => "external_ids:ovn-remote=\"ssl:127.0.0.1:6642\"".to_owned(),
+                Manner::Unix => format!("external_ids:ovn-remote=\"{sb}\""),
+                Manner::Tls => "external_ids:ovn-remote=\"ssl:127.0.0.1:6642\"".to_owned(),
             },
             "external_ids:ovn-encap-type=geneve",
             "external_ids:ovn-encap-ip=127.0.0.1",
@@ -93,7 +113,7 @@ impl Site {
                     .args([&format!("--db={database}"), "init"]),
             );
         }
-        if manner == Southbound::Tls {
+        if manner == Manner::Tls {
             let mut command = scratch.command(packaged_program("ovn-sbctl"));
             command.arg(format!("--db={sb}"));
             run_ok(command.args([
@@ -121,11 +141,29 @@ impl Site {
             "datapath_type=netdev",
             "fail_mode=secure",
         ]);
-        let northd = daemon(
-            "ovn-northd",
-            &[&format!("--ovnnb-db={nb}"), &format!("--ovnsb-db={sb}")],
-        );
-        let mut words: Vec<&str> = controller_options.iter().map(String::as_str).collect();
+        let access = |options: Option<&Vec<String>>| match options {
+            None => Access {
+                options: Vec::new(),
+                northbound: nb.clone(),
+                southbound: sb.clone(),
+            },
+            Some(options) => Access {
+                options: options.clone(),
+                northbound: "ssl:127.0.0.1:6641".to_owned(),
+                southbound: "ssl:127.0.0.1:16642".to_owned(),
+            },
+        };
+        let tools = access(keys.as_ref().map(|keys| &keys.administrator));
+        let of_northd = access(keys.as_ref().map(|keys| &keys.northd));
+        let mut words: Vec<&str> = of_northd.options.iter().map(String::as_str).collect();
+        let databases = [
+            format!("--ovnnb-db={}", of_northd.northbound),
+            format!("--ovnsb-db={}", of_northd.southbound),
+        ];
+        words.extend(databases.iter().map(String::as_str));
+        let northd = daemon("ovn-northd", &words);
+        let of_controller = keys.map(|keys| keys.controller).unwrap_or_default();
+        let mut words: Vec<&str> = of_controller.iter().map(String::as_str).collect();
         let switch_target = switch.remote().target();
         words.push(&switch_target);
         let controller = daemon("ovn-controller", &words);
@@ -137,30 +175,31 @@ impl Site {
             northbound,
             southbound,
             network,
+            tools,
             scratch,
         }
     }
 
     /// Runs `ovn-nbctl` on the northbound server and gives what it printed.
     pub(crate) fn nbctl(&self, words: &[&str]) -> String {
-        self.ctl("ovn-nbctl", &self.northbound, words)
+        self.ctl("ovn-nbctl", &self.tools.northbound, words)
     }
 
     /// Runs `ovn-sbctl` on the southbound server and gives what it printed.
     pub(crate) fn sbctl(&self, words: &[&str]) -> String {
-        self.ctl("ovn-sbctl", &self.southbound, words)
+        self.ctl("ovn-sbctl", &self.tools.southbound, words)
     }
 
-    fn ctl(&self, program: &str, server: &Server, words: &[&str]) -> String {
-        run_ok(self.ctl_command(program, server).args(words)).stdout
-    }
-
-    fn ctl_command(&self, program: &str, server: &Server) -> Command {
-        let mut command = self.scratch.command(packaged_program(program));
+    fn ctl(&self, program: &str, target: &str, words: &[&str]) -> String {
+        let mut command = self
+            .network
+            .command(&packaged_program(program).display().to_string());
+        self.scratch.confine(&mut command);
         command
-            .arg(format!("--db={}", server.remote().target()))
+            .args(&self.tools.options)
+            .arg(format!("--db={target}"))
             .arg("--timeout=50");
-        command
+        run_ok(command.args(words)).stdout
     }
 
     /// Puts the interface `port` on the integration bridge as the carrier of the logical port of that name.
@@ -210,17 +249,27 @@ impl Site {
     }
 }
 
-/// Options of the southbound server and of ovn-controller, whose certificate carries the chassis' name.
-fn secured_options(scratch: &Scratch) -> (Vec<String>, Vec<String>) {
-    let pki = Pki::new(scratch);
-    let mut server = pki
-        .identity("southbound", Authority::Servers)
-        .options(&pki.authority(Authority::Clients))
-        .to_vec();
-    server.push("--remote=db:OVN_Southbound,SB_Global,connections".to_owned());
-    let controller = pki
-        .identity("hv1", Authority::Clients)
-        .options(&pki.authority(Authority::Servers))
-        .to_vec();
-    (server, controller)
+/// Options with the keys of everybody; ovn-controller's certificate carries the chassis' name.
+struct Keys {
+    servers: Vec<String>,
+    controller: Vec<String>,
+    northd: Vec<String>,
+    administrator: Vec<String>,
+}
+
+impl Keys {
+    fn new(scratch: &Scratch) -> Keys {
+        let pki = Pki::new(scratch);
+        let options = |name: &str, own: Authority, peers: Authority| {
+            let identity = pki.identity(name, own);
+            identity.options(&pki.authority(peers)).to_vec()
+        };
+        let of_client = |name: &str| options(name, Authority::Clients, Authority::Servers);
+        Keys {
+            servers: options("servers", Authority::Servers, Authority::Clients),
+            controller: of_client("hv1"),
+            northd: of_client("northd"),
+            administrator: of_client("administrator"),
+        }
+    }
 }

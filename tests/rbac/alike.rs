@@ -7,7 +7,7 @@ use ovsdb_harness::{Peer, Random, Scratch, Server};
 use serde_json::{Map, Value, json};
 
 use crate::named::NamedClient;
-use crate::site::{Site, port_of};
+use crate::site::Site;
 
 const TRANSACTIONS: u64 = 400;
 /// After so many the rules are replaced.
@@ -73,7 +73,7 @@ impl Side {
             {"op": "insert", "table": "Remote", "uuid-name": "r", "row": {"target": "pssl:0:127.0.0.1", "role": "limited"}},
             {"op": "insert", "table": "Root", "row": {"remotes": ["named-uuid", "r"]}}]));
         assert_eq!(results.len(), 2, "{results:?}");
-        let port = port_of(&server, 1);
+        let port = server.logged_port(1);
         let clients = identities
             .iter()
             .map(|identity| site.connect(identity, port))

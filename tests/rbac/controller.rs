@@ -6,7 +6,7 @@ use ovsdb_harness::{Client, Daemon, Peer, Scratch, ServerOptions, schema, wait};
 use serde_json::{Value, json};
 
 use crate::named::NamedClient;
-use crate::site::{Site, port_of};
+use crate::site::Site;
 
 const SB: &str = "OVN_Southbound";
 
@@ -127,7 +127,7 @@ fn run(peer: Peer) -> Vec<Vec<Value>> {
     let northd = Daemon::start("ovn-northd", command, &scratch.join("northd.log"));
     wait_for_role(&mut root);
     assert!(is_permitted(&root.transact(SB, json!(registration("hv2")))));
-    let mut chassis: NamedClient = site.connect(&identity, port_of(&southbound, 1));
+    let mut chassis: NamedClient = site.connect(&identity, southbound.logged_port(1));
     let mut said = Vec::new();
     for (operations, expected) in trials() {
         let results = chassis.transact(SB, &operations);

@@ -5,7 +5,7 @@ use ovsdb_harness::{Client, Peer, Remote, Scratch, schema};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
-use crate::site::{Site, port_of};
+use crate::site::Site;
 
 const SB: &str = "OVN_Southbound";
 
@@ -38,7 +38,7 @@ fn nameless(peer: Peer) -> Vec<Value> {
         .start(&scratch);
     let mut root = server.client();
     assert_eq!(root.transact(SB, with_remote("ptcp:0:127.0.0.1")).len(), 4);
-    let address = SocketAddr::from(([127, 0, 0, 1], port_of(&server, 1)));
+    let address = SocketAddr::from(([127, 0, 0, 1], server.logged_port(1)));
     let mut client = Client::connect(&Remote::Tcp(address));
     let schema = root.call("get_schema", json!([SB])).expect("the schema");
     let mut heard = client.transact(SB, touch());
@@ -88,7 +88,7 @@ fn a_new_role_of_a_remote_drops_its_clients() {
         .start(&scratch);
     let mut root = server.client();
     assert_eq!(root.transact(SB, with_remote("pssl:0:127.0.0.1")).len(), 4);
-    let mut client = site.connect(&identity, port_of(&server, 1));
+    let mut client = site.connect(&identity, server.logged_port(1));
     let touch = touch();
     let touch = touch.as_array().expect("operations");
     assert_eq!(client.transact(SB, touch), [json!({"count": 0})]);
@@ -96,11 +96,11 @@ fn a_new_role_of_a_remote_drops_its_clients() {
         |role: &str| json!([{"op": "update", "table": "Connection", "where": [], "row": {"role": role}}]);
     root.transact(SB, role("other"));
     while client.call("echo", &json!([])).is_some() {}
-    let mut client = site.connect(&identity, port_of(&server, 2));
+    let mut client = site.connect(&identity, server.logged_port(2));
     let refused = client.transact(SB, touch);
     assert_eq!(refused[0]["error"], json!("permission error"), "{refused:?}");
     root.transact(SB, role(""));
     while client.call("echo", &json!([])).is_some() {}
-    let mut client = site.connect(&identity, port_of(&server, 3));
+    let mut client = site.connect(&identity, server.logged_port(3));
     assert_eq!(client.transact(SB, touch), [json!({"count": 0})]);
 }

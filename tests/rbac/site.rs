@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ovsdb_harness::{Peer, Scratch, Server, ServerOptions, wait};
+use ovsdb_harness::{Peer, Scratch, ServerOptions};
 
 use crate::named::NamedClient;
 use crate::pki::{Authority, Identity, Pki};
@@ -56,17 +56,4 @@ impl<'s> Site<'s> {
             .arg(self.pki.authority(Authority::Servers));
         NamedClient::start(command)
     }
-}
-
-/// The port of the last listener that the server has logged, once it has logged `count` of them.
-pub(crate) fn port_of(server: &Server, count: usize) -> u16 {
-    wait::until("the log line about the port", || {
-        let log = server.log();
-        let lines: Vec<&str> = log
-            .lines()
-            .filter(|line| line.contains("listening on port"))
-            .collect();
-        let line = lines.last().filter(|_| lines.len() >= count)?;
-        line.rsplit(' ').next()?.trim().parse().ok()
-    })
 }

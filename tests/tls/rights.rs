@@ -54,7 +54,7 @@ fn a_client_writes_its_own_rows_only() {
         results.iter().all(|result| result.get("error").is_none()),
         "{results:?}"
     );
-    let target = format!("ssl:127.0.0.1:{}", crate::site::port_of(&server));
+    let target = format!("ssl:127.0.0.1:{}", server.logged_port(1));
 
     let note = |name: &str| {
         let transaction = json!(["Rights", {"op": "update", "table": "Chassis",

@@ -52,7 +52,7 @@ impl<'s> Site<'s> {
     /// Starts a server of `options` that listens by TLS, and gives the target that leads there.
     pub fn listen(&self, options: ServerOptions) -> (Server, String) {
         let server = options.argument("--remote=pssl:0:127.0.0.1").start(self.scratch);
-        let port = port_of(&server);
+        let port = server.logged_port(1);
         (server, format!("ssl:127.0.0.1:{port}"))
     }
 
@@ -93,15 +93,6 @@ impl<'s> Site<'s> {
             .args(arguments);
         run(&mut command)
     }
-}
-
-/// The port that a server has said it listens on.
-pub fn port_of(server: &Server) -> u16 {
-    wait::until("the log line about the port", || {
-        let log = server.log();
-        let line = log.lines().find(|line| line.contains("listening on port"))?;
-        line.rsplit(' ').next()?.trim().parse().ok()
-    })
 }
 
 /// Waits until the server has logged `text`.

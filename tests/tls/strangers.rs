@@ -3,7 +3,7 @@
 use ovsdb_harness::command::run;
 use ovsdb_harness::{Peer, Scratch, Server, ServerOptions};
 
-use crate::site::{Site, port_of, wait_for_log};
+use crate::site::{Site, wait_for_log};
 use ovsdb_harness::pki::Authority;
 
 #[test]
@@ -257,7 +257,7 @@ fn mistaken_ports_are_told_of() {
     server.stop();
 
     let server = plain_server(&site);
-    let target = format!("ssl:127.0.0.1:{}", port_of(&server));
+    let target = format!("ssl:127.0.0.1:{}", server.logged_port(1));
     for peer in [Peer::Packaged, Peer::Ours] {
         let refused = run(site.command(peer.client()).args(["list-dbs", &target]));
         assert_eq!(refused.status.code(), Some(1), "{}", refused.text());

@@ -111,7 +111,7 @@ impl ServerOptions {
         };
         server.wait_until_serving();
         if self.tcp {
-            server.port = Some(server.find_port());
+            server.port = Some(server.logged_port(1));
         }
         server
     }
@@ -203,11 +203,12 @@ impl Server {
         });
     }
 
-    /// The port that the kernel chose, from the line that the server logs about it.
-    fn find_port(&self) -> u16 {
-        wait::until("the log line about the TCP port", || {
+    /// The port that the kernel chose last, from the lines that the server logs about them, once there are `count`.
+    pub fn logged_port(&self, count: usize) -> u16 {
+        wait::until("the log line about the port", || {
             let log = self.log();
-            let line = log.lines().find(|line| line.contains("listening on port"))?;
+            let lines = log.lines().filter(|line| line.contains("listening on port"));
+            let line = lines.clone().next_back().filter(|_| lines.count() >= count)?;
             line.rsplit(' ').next()?.trim().parse().ok()
         })
     }

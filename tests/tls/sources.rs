@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use ovsdb_harness::command::{run, run_ok};
-use ovsdb_harness::{Daemon, Peer, Scratch, wait};
+use ovsdb_harness::server::create_database;
+use ovsdb_harness::{Daemon, Peer, Scratch, ServerOptions, wait};
 use serde_json::json;
 
 use crate::site::{Site, wait_for_log};
@@ -63,6 +64,98 @@ fn a_database_may_hold_everything() {
     wait::until("the other certificate", || {
         (served(&site, &target) == "other").then_some(())
     });
+    server.stop();
+}
+
+/// Every option may name a column, protocols and ciphers too, and what a column says later counts from then on.
+#[test]
+fn a_database_may_say_which_protocols_and_ciphers() {
+    let scratch = Scratch::new();
+    let site = Site::new(&scratch);
+    let columns = [
+        "private_key",
+        "certificate",
+        "ca_cert",
+        "ssl_protocols",
+        "ssl_ciphers",
+        "ssl_ciphersuites",
+    ];
+    let text = |name: &&str| ((*name).to_owned(), json!({"type": "string"}));
+    let of_table: serde_json::Map<_, _> = columns.iter().map(text).collect();
+    let schema =
+        json!({"name": "Keys", "version": "1.0.0", "tables": {"Row": {"columns": of_table, "isRoot": true}}});
+    let schema = scratch.write("keys.ovsschema", schema.to_string());
+    let file = create_database(Peer::under_test(), &scratch, "keys.db", &schema);
+    let options = ServerOptions::new(Peer::under_test(), "keys").database(&file);
+    let options = columns.iter().fold(options, |options, name| {
+        let option = name.replace('_', "-");
+        options.argument(format!("--{option}=db:Keys,Row,{name}"))
+    });
+    let (server, target) = site.listen(options);
+    let set = |row: serde_json::Value| {
+        let replace = json!([{"op": "delete", "table": "Row", "where": []},
+            {"op": "insert", "table": "Row", "row": row}]);
+        server.client().transact("Keys", replace);
+    };
+    let list = |more: &[&str]| {
+        run(site
+            .command(Peer::Ours.client())
+            .args(more)
+            .args(["list-dbs", &target]))
+    };
+    let is_served = |more: &[&str]| list(more).status.success();
+
+    let mut row = json!({
+        "private_key": site.server.key,
+        "certificate": site.server.certificate,
+        "ca_cert": site.pki.authority(Authority::Clients),
+        "ssl_protocols": "TLSv1.3,TLSv1.2",
+        "ssl_ciphers": "DEFAULT:@SECLEVEL=2:!AES128",
+        "ssl_ciphersuites": "TLS_CHACHA20_POLY1305_SHA256",
+    });
+    set(row.clone());
+    wait::until("a server that has read its keys", || is_served(&[]).then_some(()));
+    for protocols in [
+        "TLSv1.2",
+        "TLSv1.3",
+        "TLSv1.2-TLSv1.3",
+        "TLSv1.3-TLSv1.2",
+        "TLSv1.2+",
+    ] {
+        let option = format!("--ssl-protocols={protocols}");
+        let served = list(&[&option, "-vconsole:stream_ssl:dbg"]);
+        assert!(served.status.success(), "{}", served.text());
+        assert!(
+            served.stderr.contains("Enabled protocol range: TLSv1."),
+            "{}",
+            served.stderr
+        );
+    }
+    for refused in [
+        [
+            "--ssl-protocols=TLSv1.2",
+            "--ssl-ciphers=ECDHE-RSA-AES128-GCM-SHA256",
+        ],
+        [
+            "--ssl-protocols=TLSv1.3",
+            "--ssl-ciphersuites=TLS_AES_256_GCM_SHA384",
+        ],
+    ] {
+        let refused = list(&refused);
+        assert_eq!(refused.status.code(), Some(1), "{}", refused.text());
+        assert!(
+            refused.stderr.contains("alert handshake failure"),
+            "{}",
+            refused.stderr
+        );
+    }
+
+    row["ssl_protocols"] = json!("TLSv1.3");
+    set(row);
+    wait::until("a server that wants TLSv1.3", || {
+        (!is_served(&["--ssl-protocols=TLSv1.2"])).then_some(())
+    });
+    assert!(is_served(&[]));
     server.stop();
 }
 

@@ -115,7 +115,7 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
 
-    /// Clients that may be connecting at the same time
+    /// Clients that may be connecting at the same time; without it all, and 64 of a thread with TLS
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub connecting: Option<u32>,
 
@@ -240,7 +240,7 @@ impl Options {
                 .threads
                 .map_or_else(|| processors.div_ceil(2), usize::from)
                 .min(clients),
-            connecting_max: self.connecting.map_or(usize::MAX, |number| number as usize),
+            connecting_max: self.connecting.map(|number| number as usize),
             length: Duration::from_secs_f64(self.seconds),
             rate: self.rate,
             depth: usize::from(self.depth),

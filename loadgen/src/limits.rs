@@ -64,6 +64,11 @@ pub const MEMORY_CLIENTS_MIN: usize = 500;
 /// backlog of ten are among those that are measured.
 pub const CONNECTING_MIN: usize = 4;
 
+/// Clients of a thread that agree on TLS at the same time, unless the user says how many. Each is signed for, by a key
+/// of its own machine in a real site: with all of a thousand at once, most would give up after their second because this
+/// program has not come to them yet. As many keep a server busy, and their times count from when they were meant to start.
+pub const SECURING_MAX: usize = 64;
+
 /// Clients of a thread with conditions of their own whose first contents are awaited at a time. Each of these is parsed,
 /// half a millisecond for some forty kilobytes, while the others wait: with all of ten thousand they would wait for
 /// longer than the five seconds in which servers want their probes answered, with five hundred still so on a machine

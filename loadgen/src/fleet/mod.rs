@@ -46,6 +46,8 @@ pub struct Plan {
     pub monitor: MonitorOf,
     /// Clients of one shard that may be on their way to being ready at the same time; fewer after some have failed.
     pub connecting_max: usize,
+    /// Clients of one shard that may be agreeing on TLS at the same time.
+    pub securing_max: usize,
     /// Clients of one shard whose first contents may be awaited at the same time.
     pub asking_max: usize,
     /// Whether a connection that the server closes is made again; otherwise it fails the run.

@@ -73,6 +73,8 @@ pub struct Port {
     pub(super) queue: VecDeque<usize>,
     /// Clients that are on their way to being ready.
     pub(super) underway: usize,
+    /// Those among them that agree on TLS.
+    pub(super) securing: usize,
     pub(super) pace: Pace,
     pub(super) gate: Gate,
     /// Clients with something to send.
@@ -203,6 +205,7 @@ impl Port {
     /// Lets as many queued clients connect as may.
     pub(super) fn fill_up(&mut self) {
         while self.pace.allows(self.underway)
+            && self.securing < self.plan.securing_max
             && let Some(index) = self.queue.pop_front()
         {
             self.underway += 1;
@@ -215,6 +218,14 @@ impl Port {
     fn leave_underway(&mut self, index: usize) {
         if std::mem::replace(&mut self.clients[index].turn, Turn::None) == Turn::Underway {
             self.underway -= 1;
+        }
+    }
+
+    /// A client does not agree on TLS any more, if it did.
+    fn leave_securing(&mut self, index: usize) {
+        let has_begun = matches!(self.clients[index].phase, Phase::Connecting | Phase::Securing);
+        if has_begun && matches!(self.plan.address, Address::Tls(_)) {
+            self.securing -= 1;
         }
     }
 
@@ -246,6 +257,9 @@ impl Port {
         };
         let client = &mut self.clients[index];
         client.phase = Phase::Connecting;
+        if let Address::Tls(_) = self.plan.address {
+            self.securing += 1;
+        }
         client.wants_writable = true;
         let data = epoll::EventData::new_u64(index as u64);
         let added = epoll::add(&self.epoll, &socket, data, interest(client));
@@ -304,6 +318,7 @@ impl Port {
 
     /// The connection is there: the client introduces itself.
     fn greet(&mut self, index: usize) {
+        self.leave_securing(index);
         let client = &mut self.clients[index];
         client.phase = Phase::Greeting;
         client
@@ -402,6 +417,8 @@ impl Port {
                 });
             }
         }
+        self.leave_securing(index);
+        let client = &mut self.clients[index];
         client.disconnect();
         let end = match ending {
             Ending::Eof => End::Eof,

@@ -99,6 +99,7 @@ impl<B: Behaviour> Shard<B> {
             timers: Default::default(),
             queue: Default::default(),
             underway: 0,
+            securing: 0,
             dirty: Vec::new(),
             references: References::default(),
             moments: Moments::default(),

@@ -48,8 +48,8 @@ pub struct Settings {
     pub clients: usize,
     /// Threads of the clients.
     pub threads: usize,
-    /// Clients on their way to being ready at the same time.
-    pub connecting_max: usize,
+    /// Clients on their way to being ready at the same time, if the user limits them.
+    pub connecting_max: Option<usize>,
     /// How long a scenario measures that has no end of its own.
     pub length: Duration,
     /// Transactions per second, sent at their times; without one, each reply brings the next transaction.
@@ -390,12 +390,14 @@ impl Trial<'_> {
         behaviour: impl Fn(usize) -> B,
     ) -> Result<Fleet<B>> {
         let threads = self.settings.threads.min(clients);
+        let connecting_max = self.settings.connecting_max;
         self.own_memory = self.own_memory.or_else(own_memory::resident);
         let plan = Plan {
             address: self.server.address().clone(),
             columns: self.columns.clone(),
             monitor,
-            connecting_max: self.settings.connecting_max.div_ceil(threads),
+            connecting_max: connecting_max.map_or(usize::MAX, |max| max.div_ceil(threads)),
+            securing_max: connecting_max.map_or(limits::SECURING_MAX, |_| usize::MAX),
             asking_max: manner.asking_max,
             reconnects: manner.reconnects,
             series,

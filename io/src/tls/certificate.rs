@@ -86,3 +86,67 @@ pub(super) fn to_pem(certificate: &CertificateDer<'_>) -> Result<String, String>
     let parsed = Certificate::from_der(certificate).map_err(|error| error.to_string())?;
     parsed.to_pem(LineEnding::LF).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use x509_cert::attr::AttributeTypeAndValue;
+    use x509_cert::der::asn1::{Any, SetOfVec};
+    use x509_cert::der::{DecodePem, Encode, Tag};
+    use x509_cert::name::{RdnSequence, RelativeDistinguishedName};
+
+    /// A certificate, made by openssl-req(1); what it is signed for does not matter here.
+    const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBfTCCASOgAwIBAgIUIxdUWxt/D0je3Tv1Lbw37s/ZBS0wCgYIKoZIzj0EAwIw\n\
+EzERMA8GA1UEAwwIc29tZWJvZHkwIBcNMjYxMTIxMTYxNTE3WhgPMjEyNjEwMjgx\n\
+NjE1MTdaMBMxETAPBgNVBAMMCHNvbWVib2R5MFkwEwYHKoZIzj0CAQYIKoZIzj0D\n\
+AQcDQgAE64UoKociEgcS6uR3MKJjnL2yJ5SeqJnd9gk67oH0eK2IJyLwESPG66VC\n\
+jtEdALhAswLpEQs0q2fayANjJ+cjr6NTMFEwHQYDVR0OBBYEFCpji9eq4/m7TUoy\n\
+B32oaH82k7Y5MB8GA1UdIwQYMBaAFCpji9eq4/m7TUoyB32oaH82k7Y5MA8GA1Ud\n\
+EwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIgAx8pCu1PJXnWQlb2m82FjZUj\n\
+mS/O4gz9wuIxdEL4HXACIQCpwDPQkSQHQ3VSDyBPmZlq9hfWqBQp9t4Xcf52r2iU\n\
+qw==\n\
+-----END CERTIFICATE-----\n\
+";
+
+    const UNIT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.11");
+
+    /// What it is, how it is encoded, and its bytes.
+    type Attribute<'b> = (ObjectIdentifier, Tag, &'b [u8]);
+
+    /// The same certificate for a subject of these attributes, each a part of its own.
+    fn named(attributes: &[Attribute<'_>]) -> CertificateDer<'static> {
+        let mut certificate = Certificate::from_pem(CERTIFICATE).unwrap();
+        let part = |(oid, tag, value): &Attribute<'_>| {
+            let value = Any::new(*tag, *value).unwrap();
+            let attribute = AttributeTypeAndValue { oid: *oid, value };
+            RelativeDistinguishedName(SetOfVec::try_from([attribute]).unwrap())
+        };
+        certificate.tbs_certificate.subject = RdnSequence(attributes.iter().map(part).collect());
+        CertificateDer::from(certificate.to_der().unwrap())
+    }
+
+    #[test]
+    fn a_client_is_known_by_its_first_common_name_if_that_is_text() {
+        let (utf8, printable) = (Tag::Utf8String, Tag::PrintableString);
+        let cases: [(&[Attribute<'_>], &str); 10] = [
+            (&[(COMMON_NAME, utf8, b"hv1")], "hv1"),
+            (&[(COMMON_NAME, printable, b"hv1")], "hv1"),
+            (&[(COMMON_NAME, Tag::Ia5String, b"hv1@here")], "hv1@here"),
+            (&[(COMMON_NAME, utf8, "ä".as_bytes())], "ä"),
+            (&[(UNIT, utf8, b"hv2"), (COMMON_NAME, utf8, b"hv1")], "hv1"),
+            (&[(COMMON_NAME, utf8, b"hv1"), (COMMON_NAME, utf8, b"hv2")], "hv1"),
+            (&[(UNIT, utf8, b"hv2")], ""),
+            (&[(COMMON_NAME, utf8, b"")], ""),
+            // What stands before the NUL would be another's name.
+            (&[(COMMON_NAME, utf8, b"hv1\0.example")], ""),
+            // UTF-16 that is ASCII with NULs between.
+            (&[(COMMON_NAME, Tag::BmpString, b"\0h\0v\x001")], ""),
+        ];
+        for (attributes, expected) in cases {
+            assert_eq!(common_name(&named(attributes)), expected, "{attributes:?}");
+        }
+        assert_eq!(common_name(&CertificateDer::from(&b"no certificate"[..])), "");
+    }
+}

@@ -181,6 +181,45 @@ fn conversions_are_refused_with_the_same_words() {
     }
 }
 
+/// A column that becomes ephemeral keeps its values until the server ends, and has lost them when it is persistent again.
+#[test]
+fn a_column_becomes_ephemeral_and_persistent_as_at_the_packaged_server() {
+    let mut ephemeral = schema(1);
+    ephemeral["tables"]["Item"]["columns"]["name"]["ephemeral"] = json!(true);
+    let tell = |peer: Peer| -> Vec<Value> {
+        let scratch = Scratch::new();
+        let file = schemas::create(peer, &scratch);
+        let options = schemas::options(peer, &file);
+        let row = json!([{"op": "insert", "table": "Item", "row": {"number": 7, "name": "seven"}}]);
+        let select = json!([{"op": "select", "table": "Item", "where": [], "columns": ["number", "name"]}]);
+        let mut told = Vec::new();
+        let server = options.start(&scratch);
+        let mut client = aware(server.client());
+        assert!(client.transact(NAME, row)[0]["error"].is_null());
+        told.push(
+            client
+                .call("convert", json!([NAME, ephemeral]))
+                .expect("it can be"),
+        );
+        told.extend(client.transact(NAME, select.clone()));
+        server.stop();
+        let server = options.start(&scratch);
+        let mut client = aware(server.client());
+        told.extend(client.transact(NAME, select.clone()));
+        told.push(
+            client
+                .call("convert", json!([NAME, schema(2)]))
+                .expect("it can be"),
+        );
+        told.extend(client.transact(NAME, select));
+        server.stop();
+        told
+    };
+    let ours = tell(Peer::Ours);
+    assert_eq!(ours, tell(Peer::Packaged));
+    assert_eq!(ours[2], json!({"rows": [{"number": 7, "name": ""}]}), "{ours:?}");
+}
+
 #[test]
 fn what_the_server_writes_itself_cannot_be_converted() {
     let scratch = Scratch::new();

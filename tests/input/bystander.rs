@@ -19,13 +19,16 @@ impl Scene {
 
     /// The same on a schema that has the tables of the load schema, and others.
     pub(crate) fn with_schema(text: &str) -> Scene {
+        Scene::with(text, ServerOptions::tcp)
+    }
+
+    /// The same with what `refine` adds to the options instead of the TCP remote.
+    pub(crate) fn with(schema: &str, refine: impl FnOnce(ServerOptions) -> ServerOptions) -> Scene {
         let scratch = Scratch::new();
-        let schema = scratch.write("load.ovsschema", text);
+        let schema = scratch.write("load.ovsschema", schema);
         let file = create_database(Peer::under_test(), &scratch, "load.db", &schema);
-        let server = ServerOptions::new(Peer::under_test(), "load")
-            .database(&file)
-            .tcp()
-            .start(&scratch);
+        let options = ServerOptions::new(Peer::under_test(), "load").database(&file);
+        let server = refine(options).start(&scratch);
         // Repeated warnings would be left out otherwise.
         server
             .control("vlog/disable-rate-limit", &[])

@@ -197,3 +197,47 @@ fn a_transaction_id_that_never_was_finds_nothing() {
             .expect_err("no id of a transaction");
     }
 }
+
+/// Row 46: in a control group of 256 MiB a large monitor must not be the end of the server. A hundred clients ask for
+/// 16 MiB each, and for two changes of all of it, and read nothing; what they have in common is there once.
+#[test]
+fn a_large_monitor_of_many_who_do_not_read_fits_into_a_small_machine() {
+    if Peer::under_test() == Peer::Packaged {
+        // It keeps a copy for each.
+        return;
+    }
+    const CLIENTS: usize = 100;
+    const ROWS: usize = 160;
+    const ROW_BYTES: usize = 100 << 10;
+    const MOST: u64 = 256 << 20;
+    let scene = Scene::new();
+    let mut writer = scene.server.client();
+    for number in 0..ROWS {
+        let row = json!({"number": number, "name": "x".repeat(ROW_BYTES)});
+        writer.transact("Load", json!([{"op": "insert", "table": "Item", "row": row}]));
+    }
+    let mut bystander = Bystander::new(&scene.server);
+    let memory = Memory::mark(&scene.server);
+    let watch = Watch::start(&scene.server);
+    let mut deaf: Vec<Client> = (0..CLIENTS).map(|_| scene.server.client()).collect();
+    for client in &mut deaf {
+        client.send("monitor", json!(["Load", "all", {"Item": {}}]));
+    }
+    for letter in ["y", "z"] {
+        for number in 0..ROWS {
+            let change = json!([{"op": "update", "table": "Item", "where": [["number", "==", number], ["name", "!=", "bystander"]],
+                "row": {"name": letter.repeat(ROW_BYTES)}}]);
+            assert_eq!(writer.transact("Load", change), [json!({"count": 1})]);
+        }
+    }
+    watch.finish("a large monitor of many");
+    let peak = memory.peak();
+    println!(
+        "{} MiB for {CLIENTS} monitors of {} MiB",
+        peak >> 20,
+        (ROWS * ROW_BYTES) >> 20
+    );
+    assert!(peak < MOST, "{peak} bytes");
+    drop(deaf);
+    bystander.check();
+}

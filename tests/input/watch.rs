@@ -40,6 +40,11 @@ impl Watch {
         let stop = Arc::new(AtomicBool::new(false));
         let pid = server.pid();
         let mut clients: Vec<Client> = (0..CLIENTS).map(|_| server.client()).collect();
+        for client in &mut clients {
+            // A conversion would end the others.
+            let aware = client.call("set_db_change_aware", json!([true]));
+            assert_eq!(aware, Ok(json!({})));
+        }
         let thread = std::thread::spawn({
             let stop = Arc::clone(&stop);
             move || {
@@ -121,6 +126,42 @@ impl Memory {
         let most = input as u64 * factor + SLACK_BYTES;
         assert!(peak <= most, "{what}: {peak} bytes for {input}");
     }
+}
+
+/// How much processor time a server takes for something.
+pub(crate) struct Processor {
+    pid: u32,
+    before: Duration,
+}
+
+impl Processor {
+    /// From here on the server's time is counted.
+    pub(crate) fn mark(server: &Server) -> Processor {
+        let pid = server.pid();
+        let before = processor_time(pid);
+        Processor { pid, before }
+    }
+
+    /// Panics if it took longer than `most`.
+    pub(crate) fn check(&self, what: &str, most: Duration) {
+        let took = processor_time(self.pid).saturating_sub(self.before);
+        println!("{what}: {} ms of processor time", took.as_millis());
+        assert!(took <= most, "{what}: {took:?} of processor time");
+    }
+}
+
+/// What all threads of a process have had, in steps of the kernel's clock (proc(5), `stat`).
+fn processor_time(pid: u32) -> Duration {
+    /// Linux has told times to programs in hundredths for ever (`USER_HZ`).
+    const TICKS_PER_SECOND: u64 = 100;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the server lives");
+    // The name before it may hold blanks.
+    let (_, fields) = stat.rsplit_once(") ").expect("Linux tells it");
+    let ticks = |at: usize| -> u64 {
+        let field = fields.split(' ').nth(at);
+        field.and_then(|field| field.parse().ok()).expect("a number")
+    };
+    Duration::from_millis((ticks(11) + ticks(12)) * 1000 / TICKS_PER_SECOND)
 }
 
 fn status_bytes(pid: u32, name: &str) -> u64 {

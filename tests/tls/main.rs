@@ -1,6 +1,5 @@
 //! TLS with real peers and real certificates: who gets in, who does not and why, and that handshakes disturb nobody.
 
-mod handshakes;
 mod peers;
 mod rights;
 mod site;

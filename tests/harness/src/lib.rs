@@ -21,6 +21,7 @@ pub mod client;
 pub mod command;
 pub mod daemon;
 pub mod disk;
+pub mod hello;
 pub mod machine;
 pub mod network;
 pub mod peer;

@@ -87,6 +87,63 @@ impl<'s> Pki<'s> {
         identity
     }
 
+    /// An identity whose key and certificate are made as openssl-req(1) is told: `-newkey` with `key`, and `more`.
+    pub fn odd(&self, name: &str, authority: Authority, key: &str, more: &[&str]) -> Identity {
+        let (own, directory) = (self.identity_at(name), self.directory(authority));
+        let signer = Identity {
+            key: directory.join("private/cakey.pem"),
+            certificate: directory.join("cacert.pem"),
+        };
+        self.request(name, &own, &signer, key, more);
+        own
+    }
+
+    /// A certificate that is `length` authorities away from the root, and the file with all of these.
+    pub fn chain(&self, name: &str, authority: Authority, length: usize) -> (Identity, PathBuf) {
+        let directory = self.directory(authority);
+        let mut signer = Identity {
+            key: directory.join("private/cakey.pem"),
+            certificate: directory.join("cacert.pem"),
+        };
+        let mut between = Vec::new();
+        for at in 0..length {
+            let link = self.identity_at(&format!("{name}-link{at}"));
+            let common_name = format!("{name} link {at}");
+            let is_authority = ["-addext", "basicConstraints=critical,CA:true"];
+            self.request(&common_name, &link, &signer, "ec", &is_authority);
+            // The nearest to the leaf comes first.
+            between.insert(0, fs::read_to_string(&link.certificate).expect("it was made"));
+            signer = link;
+        }
+        let own = self.identity_at(name);
+        self.request(name, &own, &signer, "ec", &[]);
+        let file = self.scratch.write(&format!("{name}-chain.pem"), between.concat());
+        (own, file)
+    }
+
+    /// Makes a key and a certificate of it that `signer` signs.
+    fn request(&self, common_name: &str, own: &Identity, signer: &Identity, key: &str, more: &[&str]) {
+        let mut command = self.scratch.command("openssl");
+        command
+            .args(["req", "-x509", "-nodes", "-days", "2", "-newkey", key])
+            .args(["-subj", &format!("/CN={common_name}")])
+            .arg("-CA")
+            .arg(&signer.certificate)
+            .arg("-CAkey")
+            .arg(&signer.key)
+            .arg("-keyout")
+            .arg(&own.key)
+            .arg("-out")
+            .arg(&own.certificate);
+        if key == "ec" {
+            command.args(["-pkeyopt", "ec_paramgen_curve:P-256"]);
+        }
+        if !more.iter().any(|word| word.starts_with("basicConstraints")) {
+            command.args(["-addext", "basicConstraints=CA:false"]);
+        }
+        run_ok(command.args(more));
+    }
+
     /// Revokes a certificate.
     pub fn revoke(&self, identity: &Identity, authority: Authority) {
         run_ok(

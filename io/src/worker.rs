@@ -237,7 +237,10 @@ impl Worker {
 
     /// Goes on with a large message that was looked at elsewhere.
     fn take_prepared(&mut self, io: &mut dyn Outgoing, prepared: Prepared) {
-        let Prepared { message, compiled } = prepared;
+        let Prepared {
+            mut message,
+            compiled,
+        } = prepared;
         let (conn, flags) = (message.conn, message.flags);
         let Some(session) = self.connections.get(&conn).map(|connection| connection.session) else {
             return;
@@ -250,8 +253,7 @@ impl Worker {
         let outcome = if is_taken {
             Ok(Handed::Taken(message.text.len()))
         } else {
-            // Parsing works in place, and the message may have to wait.
-            self.hand_over(io, session, &mut message.text.clone(), flags)
+            self.hand_over_copy(io, session, &mut message.text, flags)
         };
         let Some(connection) = self.connections.get_mut(&conn) else {
             return;
@@ -263,6 +265,21 @@ impl Worker {
             }
             Ok(Handed::Waits) => connection.kept = Some(Box::new(message)),
             Err(refusal) => connection.refuse(io, conn, &refusal),
+        }
+    }
+
+    /// [`Worker::hand_over`] after which the text is as before, because the message may have to wait.
+    fn hand_over_copy(
+        &mut self,
+        io: &mut dyn Outgoing,
+        session: SessionId,
+        text: &mut [u8],
+        flags: Flags,
+    ) -> Result<Handed, Refusal> {
+        if Parser::spares(text.len(), flags) {
+            self.hand_over(io, session, text, flags)
+        } else {
+            self.hand_over(io, session, &mut text.to_vec(), flags)
         }
     }
 
@@ -284,7 +301,7 @@ impl Worker {
         }
         self.with_sessions(io, |sessions, machine| sessions.prepare(machine));
         // Parsing works in place, and a message that has to wait is parsed again.
-        let text = if self.sessions.may_wait(session) {
+        let text = if self.sessions.may_wait(session) && !Parser::spares(bytes, flags) {
             self.scratch.clear();
             self.scratch.extend_from_slice(text);
             &mut self.scratch[..]

@@ -20,11 +20,6 @@ const CLIENTS: usize = 4;
 /// Bytes of memory for each byte of a bad input.
 pub(crate) const FACTOR_MAX: u64 = 4;
 
-/// The same while a large message is parsed, as it is for now: the value may take four times the text, and while a
-/// large array is open its elements are gathered on a stack from which they are copied when it closes; a background thread
-/// has looked at the text before. More than is promised.
-pub(crate) const FACTOR_PARSED_MAX: u64 = 12;
-
 /// Memory that any work may take, such as buffers that are kept for the next one. Several tests of one process have
 /// servers of their own, so it is one server's.
 const SLACK_BYTES: u64 = 16 << 20;
@@ -116,14 +111,9 @@ impl Memory {
 
     /// Panics if `input` bytes have cost more than [`FACTOR_MAX`] times as many.
     pub(crate) fn check(&self, what: &str, input: usize) {
-        self.check_times(what, input, FACTOR_MAX);
-    }
-
-    /// Panics if `input` bytes have cost more than `factor` times as many.
-    pub(crate) fn check_times(&self, what: &str, input: usize, factor: u64) {
         let peak = self.peak();
         println!("{what}: {} KiB for {} KiB", peak >> 10, input >> 10);
-        let most = input as u64 * factor + SLACK_BYTES;
+        let most = input as u64 * FACTOR_MAX + SLACK_BYTES;
         assert!(peak <= most, "{what}: {peak} bytes for {input}");
     }
 }

@@ -28,6 +28,7 @@ pub mod request;
 
 mod build;
 mod grammar;
+mod measure;
 mod number;
 mod simd;
 mod text;

@@ -10,6 +10,7 @@ use bumpalo::Bump;
 use crate::build::Stacks;
 use crate::frame::Flags;
 use crate::limits;
+use crate::measure;
 use crate::simd;
 use crate::strict;
 use crate::value::Value;
@@ -96,10 +97,16 @@ impl Parser {
         }
     }
 
+    /// Whether a text of this length is as before after it has been parsed, so that it can be parsed again.
+    pub fn spares(length: usize, flags: Flags) -> bool {
+        !flags.is_plain() || length > limits::SIMD_TEXT_BYTES_MAX
+    }
+
     /// Parses a text as framed, with the flags it was framed with. The text is scratch space afterwards, where
     /// the strings of the value live.
     ///
-    /// A result that takes more than the parser's share of memory is refused.
+    /// A result that takes more than the parser's share of memory is refused, if the text is large before any of that is
+    /// taken.
     pub fn parse<'a>(
         &mut self,
         text: &'a mut [u8],
@@ -113,6 +120,9 @@ impl Parser {
         let is_utf8 = flags.is_ascii() || std::str::from_utf8(text).is_ok();
         if is_utf8 && flags.is_plain() && text.len() <= limits::SIMD_TEXT_BYTES_MAX {
             return simd::parse(text, arena, bytes_max, &mut self.simd);
+        }
+        if text.len() > limits::SIMD_TEXT_BYTES_MAX && measure::exceeds(text, bytes_max) {
+            return Err(SyntaxError::too_large(&[], 0, bytes_max));
         }
         let mut stacks = std::mem::take(&mut self.stacks).recycle();
         let result = strict::parse_bounded(text, arena, bytes_max, &mut stacks);

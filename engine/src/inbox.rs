@@ -2,10 +2,13 @@
 //!
 //! Unbounded on purpose: what may be in it is bounded by the credits of the sessions that push, so no
 //! push can fail and nobody waits on anybody.
+//!
+//! Whoever pushes may do the reader's work himself where that is set up ([`Inbox::set_helper`]): two switches of
+//! threads cost more than most of the work.
 
 use crossbeam::queue::SegQueue;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// The shared end of a queue. Cloning shares it.
 pub struct Inbox<T> {
@@ -17,6 +20,7 @@ struct Shared<T> {
     /// The reader has been woken and has not begun to read since.
     is_woken: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
+    helper: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl<T> Clone for Inbox<T> {
@@ -34,6 +38,7 @@ impl<T> Inbox<T> {
             queue: SegQueue::new(),
             is_woken: AtomicBool::new(false),
             wake: Box::new(wake),
+            helper: OnceLock::new(),
         };
         Inbox {
             shared: Arc::new(shared),
@@ -43,6 +48,34 @@ impl<T> Inbox<T> {
     pub fn push(&self, item: T) {
         self.shared.queue.push(item);
         self.wake();
+    }
+
+    /// Adds an item and wakes nobody. The caller is to call [`Inbox::help`] before it rests.
+    pub fn leave(&self, item: T) {
+        self.shared.queue.push(item);
+    }
+
+    /// Has what was left here looked at: by the caller's own thread if a helper is set, otherwise by the reader.
+    pub fn help(&self) {
+        match self.shared.helper.get() {
+            Some(helper) => helper(),
+            None => self.wake(),
+        }
+    }
+
+    /// Sets what [`Inbox::help`] does, once. It may be called from any thread.
+    pub fn set_helper(&self, helper: impl Fn() + Send + Sync + 'static) {
+        let is_first = self.shared.helper.set(Box::new(helper)).is_ok();
+        assert!(is_first, "an inbox has one helper");
+    }
+
+    /// To be called by the reader: it drains soon in any case, so nobody needs to wake it before.
+    pub fn expect(&self) {
+        self.shared.is_woken.store(true, Ordering::SeqCst);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.shared.queue.is_empty()
     }
 
     /// Wakes the reader without an item.
@@ -78,5 +111,51 @@ mod tests {
         assert_eq!(inbox.drain().collect::<Vec<_>>(), [1, 2]);
         inbox.push(3);
         assert_eq!(wakes.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn what_is_left_wakes_nobody_until_help_is_asked_for() {
+        let wakes = Arc::new(AtomicU32::new(0));
+        let inbox = || {
+            let count = Arc::clone(&wakes);
+            Inbox::new(move || {
+                count.fetch_add(1, Ordering::SeqCst);
+            })
+        };
+        let lonely = inbox();
+        lonely.leave(1);
+        assert_eq!(wakes.load(Ordering::SeqCst), 0);
+        lonely.help();
+        assert_eq!(
+            wakes.load(Ordering::SeqCst),
+            1,
+            "without a helper the reader is woken"
+        );
+        let helped = inbox();
+        let taken = Arc::new(AtomicU32::new(0));
+        helped.set_helper({
+            let (inbox, taken) = (helped.clone(), Arc::clone(&taken));
+            move || taken.store(inbox.drain().sum(), Ordering::SeqCst)
+        });
+        helped.leave(2);
+        helped.help();
+        assert_eq!(taken.load(Ordering::SeqCst), 2);
+        assert!(helped.is_empty());
+        assert_eq!(wakes.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn a_reader_that_will_drain_is_not_woken() {
+        let wakes = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&wakes);
+        let inbox = Inbox::new(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+        });
+        inbox.expect();
+        inbox.push(1);
+        assert_eq!(wakes.load(Ordering::SeqCst), 0);
+        assert_eq!(inbox.drain().collect::<Vec<_>>(), [1]);
+        inbox.push(2);
+        assert_eq!(wakes.load(Ordering::SeqCst), 1);
     }
 }

@@ -63,6 +63,10 @@ pub const PENDING_KEPT_MAX: usize = 16;
 /// make a rejection longer to undo.
 pub const GROUPS_IN_FLIGHT_MAX: usize = 2;
 
+/// Operations of a program that any thread may execute which has other things to do. Each takes a few microseconds, so
+/// that nobody waits longer than for a fraction of a millisecond. Larger programs go to the sequencer's own thread.
+pub const LIGHT_OPERATIONS_MAX: usize = 64;
+
 /// Bytes of answers and records that may await the disk. Beyond it the sequencer takes no new work and
 /// requests wait in its inbox.
 pub const SPECULATION_BYTES_MAX: usize = 64 << 20;

@@ -107,6 +107,19 @@ pub const ROLE_NICENESS: i32 = 5;
 /// early, and the group that follows is still large enough to share a sync.
 pub const EVENTS_PER_GROUP_CUT: usize = 64;
 
+/// Rounds in which a thread with other things to do looks after a database, if others leave something there again and
+/// again; then the sequencer's own thread goes on. A round is what has come during the last one.
+pub const HELP_ROUNDS_MAX: usize = 8;
+
+/// Bytes of a group that a worker writes itself under the relaxed rule. The system copies them in some ten microseconds.
+pub const HELP_WRITE_BYTES_MAX: usize = 64 << 10;
+
+/// Milliseconds of a write from which on the system is taken to hold back writers until the disk has caught up.
+pub const WRITE_SLOW_MS: u64 = 2;
+
+/// Milliseconds for which workers then leave writing to the log's thread, so that their clients do not wait too.
+pub const WRITE_SLOW_PAUSE_MS: u64 = 1000;
+
 /// Rough bytes of published changes that a database keeps for clients that come back (per database). The
 /// oldest go first; a client from before them gets everything anew.
 pub const HISTORY_BYTES_MAX: usize = 64 << 20;

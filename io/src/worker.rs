@@ -554,6 +554,8 @@ impl Handler for Worker {
         for conn in conns {
             self.look_after(io, conn, now_ms);
         }
+        // Who is not woken by publications does not keep an old version alive for longer than this.
+        self.with_sessions(io, |sessions, machine| sessions.turn(machine));
         self.tally(io);
     }
 

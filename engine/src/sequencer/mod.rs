@@ -249,6 +249,25 @@ impl Sequencer {
         Some(group)
     }
 
+    /// Whether the log has nothing of what was taken.
+    pub fn is_log_idle(&self) -> bool {
+        self.in_flight.0 == 0
+    }
+
+    /// Whether an event takes microseconds to handle.
+    pub fn is_light(&self, event: &Event) -> bool {
+        match event {
+            Event::Submit(submission) => submission.program.is_light(&self.store),
+            Event::Cancel(_) | Event::DropSession(_) | Event::IndexWished | Event::Settled { .. } => true,
+            Event::Rejected { .. }
+            | Event::Returned(_)
+            | Event::Convert(_)
+            | Event::Held
+            | Event::Converted(_)
+            | Event::NotConverted => false,
+        }
+    }
+
     /// Takes what workers are to hear at once.
     pub fn take_notes(&mut self) -> Vec<Told> {
         std::mem::take(&mut self.notes)

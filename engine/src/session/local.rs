@@ -27,6 +27,8 @@ pub(super) struct Local {
     /// What all sessions have been told of that stand at no base; `seen`, or an earlier version during a round.
     told: View,
     pub(super) monitors: Monitors,
+    /// Transactions were left in the database's inbox in this turn.
+    pub(super) has_submitted: bool,
     /// By commit, each with at least one session of `standing`.
     bases: BTreeMap<CommitSeq, Base>,
     /// The base of each session that has monitors here and does not stand at `told`.
@@ -56,6 +58,7 @@ impl Local {
             told: seen.clone(),
             seen,
             monitors,
+            has_submitted: false,
             bases: BTreeMap::new(),
             standing: HashMap::default(),
             ahead: BTreeSet::new(),

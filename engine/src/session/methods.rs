@@ -315,12 +315,13 @@ impl Sessions {
             session: id,
             request,
         };
-        local.database.inbox.push(Event::Submit(Submission {
+        local.database.inbox.leave(Event::Submit(Submission {
             ticket: Some(ticket),
             program: Arc::new(program),
             started_ms: None,
             rights: Arc::clone(&session.traits.rights),
         }));
+        self.locals[at].has_submitted = true;
         Answer::Later
     }
 }

@@ -75,6 +75,8 @@ pub struct Sessions {
     leaving: HashMap<SessionId, Session>,
     requests_count: u64,
     held: Vec<Held>,
+    /// Publications wake this worker.
+    listens: bool,
     /// Lagging sessions whose sockets have drained in this turn.
     drained: Vec<SessionId>,
     /// By epoch, for databases that are being converted.
@@ -103,6 +105,7 @@ impl Sessions {
             leaving: HashMap::default(),
             requests_count: 0,
             held: Vec::new(),
+            listens: false,
             drained: Vec::new(),
             gates: HashMap::default(),
         }
@@ -158,9 +161,11 @@ impl Sessions {
         self.drained.push(id);
     }
 
-    /// Ends the turn: the sessions that have drained hear in one update each what they have missed, and the writers
-    /// which indexes would have spared scans.
+    /// Ends the turn: its transactions are executed, the sessions that have drained hear in one update each what they
+    /// have missed, and the writers which indexes would have spared scans.
     pub fn turn_end(&mut self, machine: &mut dyn Machine) {
+        self.hand_in(machine);
+        self.listen(machine);
         let mut drained = std::mem::take(&mut self.drained);
         drained.retain(|id| {
             let session = self.sessions.get_mut(id);
@@ -175,6 +180,32 @@ impl Sessions {
             if local.seen.take_index_wish() {
                 local.database.inbox.push(Event::IndexWished);
             }
+        }
+    }
+
+    /// Sees to what the turn has left in the inboxes of databases. Answers that are there at once leave with this turn.
+    fn hand_in(&mut self, machine: &mut dyn Machine) {
+        let mut has_submitted = false;
+        for local in &mut self.locals {
+            if std::mem::take(&mut local.has_submitted) {
+                has_submitted = true;
+                self.inbox.expect();
+                local.database.inbox.help();
+            }
+        }
+        if has_submitted {
+            self.turn(machine);
+        }
+    }
+
+    /// Has this worker be woken by publications if there is anybody here to hear of them.
+    fn listen(&mut self, machine: &mut dyn Machine) {
+        let listens = !self.held.is_empty() || self.locals.iter().any(|local| !local.monitors.is_empty());
+        if listens != self.listens {
+            self.listens = listens;
+            self.shared.listen(self.worker, listens);
+            // What was published before that woke nobody.
+            self.turn(machine);
         }
     }
 

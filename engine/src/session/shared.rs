@@ -10,7 +10,7 @@ use crate::sequencer::Told;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use uuid::Uuid;
 
 /// The process as its sessions see it.
@@ -22,6 +22,8 @@ pub struct Shared {
     pub bounds: SessionBounds,
     catalog: ArcSwap<Catalog>,
     workers: Vec<Inbox<WorkerEvent>>,
+    /// Which of the workers have anybody who is to hear of publications.
+    listening: Vec<AtomicBool>,
     /// How often sessions have been closed from outside.
     disconnections: AtomicU64,
     /// Monitors with conditions are as unknown as to upstream before 2.5.
@@ -86,6 +88,7 @@ impl Shared {
             locks: Arc::default(),
             bounds,
             catalog,
+            listening: workers.iter().map(|_| AtomicBool::new(false)).collect(),
             workers,
             disconnections: AtomicU64::new(0),
             is_monitor_cond_disabled: AtomicBool::new(false),
@@ -213,8 +216,27 @@ impl Shared {
         }
     }
 
-    /// Has every worker look at what is published.
-    pub fn wake_workers(&self) {
+    /// Has a worker be woken by publications, or not any more. Who begins to listen looks at what is published after
+    /// this call.
+    pub(super) fn listen(&self, worker: WorkerId, listens: bool) {
+        self.listening[usize::from(worker.0)].store(listens, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Has every worker that listens look at what has been published. The others look when they are asked.
+    pub fn tell_published(&self) {
+        // What was published before this call is found by a worker that is seen not to listen.
+        fence(Ordering::SeqCst);
+        for (worker, listens) in self.workers.iter().zip(&self.listening) {
+            if listens.load(Ordering::SeqCst) {
+                worker.wake();
+            }
+        }
+        (self.watcher)();
+    }
+
+    /// Has every worker look at the catalog.
+    fn wake_workers(&self) {
         self.workers.iter().for_each(Inbox::wake);
         (self.watcher)();
     }

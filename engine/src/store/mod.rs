@@ -226,6 +226,11 @@ impl Store {
             .any(|(holder, _, _)| *holder == table)
     }
 
+    /// True if rows of the table can be referred to weakly.
+    pub fn may_be_weakly_referenced(&self, table: TableId) -> bool {
+        !self.weak_columns[table.at()].is_empty()
+    }
+
     /// Puts a new version of the row at `slot`.
     pub fn replace(&mut self, table: TableId, slot: RowSlot, row: Row) {
         debug_assert_eq!(self.table(table).at(slot).map(Row::uuid), Some(row.uuid()));

@@ -12,7 +12,7 @@ use ovsdb_wire::operation;
 #[derive(Debug)]
 pub(super) struct Delete {
     pub(super) table: TableId,
-    condition: Condition,
+    pub(super) condition: Condition,
 }
 
 impl Delete {

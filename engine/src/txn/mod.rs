@@ -13,6 +13,7 @@ mod columns;
 mod delete;
 mod execute;
 mod insert;
+mod light;
 mod mutate;
 mod names;
 mod program;

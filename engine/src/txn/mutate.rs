@@ -16,7 +16,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Mutate {
     pub(super) table: TableId,
-    condition: Condition,
+    pub(super) condition: Condition,
     mutations: Mutations,
 }
 

@@ -65,6 +65,19 @@ pub(super) fn for_each_match(
     }
 }
 
+/// The row that alone can match, if the condition names one.
+pub(super) fn row_named(condition: &Condition) -> Option<Uuid> {
+    equal_to(condition, ColumnIdx::UUID)?.as_uuid()
+}
+
+/// True if at most one row can match, which is found without a look at any other.
+pub(super) fn is_direct(schema: &TableSchema, condition: &Condition) -> bool {
+    let is_compared = |column: &ColumnIdx| equal_to(condition, *column).is_some();
+    condition.is_false()
+        || is_compared(&ColumnIdx::UUID)
+        || schema.indexes.iter().any(|index| index.iter().all(is_compared))
+}
+
 /// Slots of the rows that match, for a caller that changes them.
 pub(super) fn matching_slots(table: &TableView, schema: &TableSchema, condition: &Condition) -> Vec<RowSlot> {
     let mut slots = Vec::new();
@@ -93,7 +106,7 @@ impl<'c> Plan<'c> {
         if condition.is_false() {
             return Plan::Nothing;
         }
-        if let Some(uuid) = equal_to(condition, ColumnIdx::UUID).and_then(Datum::as_uuid) {
+        if let Some(uuid) = row_named(condition) {
             return Plan::Uuid(uuid);
         }
         for (number, index) in schema.indexes.iter().enumerate() {

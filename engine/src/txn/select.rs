@@ -18,7 +18,7 @@ use std::ops::ControlFlow;
 #[derive(Debug)]
 pub(super) struct Select {
     pub(super) table: TableId,
-    condition: Condition,
+    pub(super) condition: Condition,
     columns: Vec<ColumnIdx>,
     /// Empty leaves the rows in the order in which they are found.
     sort: Vec<ColumnIdx>,

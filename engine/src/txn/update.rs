@@ -15,7 +15,7 @@ use ovsdb_wire::value::Value;
 #[derive(Debug)]
 pub(super) struct Update {
     pub(super) table: TableId,
-    condition: Condition,
+    pub(super) condition: Condition,
     values: Vec<(ColumnIdx, Datum)>,
 }
 
@@ -47,13 +47,17 @@ impl Update {
         })
     }
 
+    /// Columns that it sets.
+    pub(super) fn columns(&self) -> impl Iterator<Item = ColumnIdx> {
+        self.values.iter().map(|(column, _)| *column)
+    }
+
     /// Appends `{"count":N}`, N being the rows that match, changed or not.
     pub(super) fn execute(&self, run: &mut Execution<'_>, out: &mut Vec<u8>) -> Result<()> {
         let schema = run.store.schema().table(self.table);
         let slots = query::matching_slots(run.store.table(self.table), schema, &self.condition);
         if let Some(access) = &run.access {
-            let columns = self.values.iter().map(|(column, _)| *column);
-            access.check_change(Change::Update, run.store, self.table, columns, &slots)?;
+            access.check_change(Change::Update, run.store, self.table, self.columns(), &slots)?;
         }
         write_count(slots.len(), out);
         for slot in slots {

@@ -18,8 +18,8 @@ pub(super) struct Wait {
     pub(super) table: TableId,
     /// Milliseconds since the arrival of the request; `None` waits forever.
     pub(super) timeout_ms: Option<u64>,
-    condition: Condition,
-    columns: Vec<ColumnIdx>,
+    pub(super) condition: Condition,
+    pub(super) columns: Vec<ColumnIdx>,
     until: Until,
     /// The distinct rows that are compared with those found, reduced to `columns`.
     expected: HashSet<Vec<Datum>>,

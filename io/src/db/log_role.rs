@@ -4,9 +4,9 @@
 //! meanwhile. Publication happens here, before any answer is handed to a worker.
 
 use super::clock;
-use super::role::Role;
+use super::role::{Left, Role};
 use super::table_log::log_changes;
-use crate::limits::LAZY_SYNC_MS;
+use crate::limits::{HELP_WRITE_BYTES_MAX, LAZY_SYNC_MS, WRITE_SLOW_MS, WRITE_SLOW_PAUSE_MS};
 use ovsdb_engine::database::Database;
 use ovsdb_engine::inbox::Inbox;
 use ovsdb_engine::sequencer::{self, Event, Group, LogFailure};
@@ -18,6 +18,7 @@ use ovsdb_storage::error::Result;
 use ovsdb_storage::log::{Growth, Writer};
 use ovsdb_storage::record::{Digest, Entry};
 use parking_lot::Mutex;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -93,13 +94,17 @@ pub(super) struct LogRole {
     pub(super) attempt: u32,
     /// Under the relaxed rule: since when something has not been synced.
     pub(super) unsynced_since_ms: Option<u64>,
+    /// Taken from the inbox, and too much for a helper.
+    pub(super) waiting: VecDeque<LogEvent>,
+    /// Until then the disk is not expected to be quick.
+    pub(super) slow_until_ms: u64,
 }
 
 impl Role for LogRole {
     fn turn(&mut self) -> Option<Duration> {
         let mut groups = Vec::new();
-        let inbox = self.inbox.clone();
-        for event in inbox.drain() {
+        self.waiting.extend(self.inbox.drain());
+        while let Some(event) = self.waiting.pop_front() {
             match event {
                 LogEvent::Group(group) => groups.push(*group),
                 other => {
@@ -110,6 +115,35 @@ impl Role for LogRole {
         }
         self.write(groups);
         self.sync_lazily()
+    }
+
+    fn help(&mut self) -> Left {
+        self.waiting.extend(self.inbox.drain());
+        let mut groups = Vec::new();
+        while let Some(event) = self.waiting.pop_front() {
+            match event {
+                LogEvent::Group(group) if self.is_light(&group) => groups.push(*group),
+                event => {
+                    self.waiting.push_front(event);
+                    break;
+                }
+            }
+        }
+        if !groups.is_empty() {
+            let before_ms = clock::monotonic_ms();
+            self.write(groups);
+            let after_ms = clock::monotonic_ms();
+            if after_ms - before_ms >= WRITE_SLOW_MS {
+                self.slow_until_ms = after_ms + WRITE_SLOW_PAUSE_MS;
+            }
+        }
+        let awaits_sync = |writer: &Writer| writer.durable() != writer.end();
+        let is_unsynced = self.unsynced_since_ms.is_none() && self.writer.as_ref().is_some_and(awaits_sync);
+        if self.waiting.is_empty() && !is_unsynced {
+            Left::Nothing
+        } else {
+            Left::ForItsThread
+        }
     }
 }
 
@@ -122,6 +156,20 @@ impl Drop for LogRole {
 }
 
 impl LogRole {
+    /// Whether a write is over when the system has taken it. A helper must not wait for the disk.
+    pub(super) fn may_be_light(&self) -> bool {
+        self.writer.is_none() || self.durability == Durability::Relaxed
+    }
+
+    fn is_light(&self, group: &Group) -> bool {
+        let is_quick = || {
+            !group.must_sync
+                && group.bytes <= HELP_WRITE_BYTES_MAX
+                && clock::monotonic_ms() >= self.slow_until_ms
+        };
+        self.writer.is_none() || (self.durability == Durability::Relaxed && is_quick())
+    }
+
     fn write(&mut self, groups: Vec<Group>) {
         let (mut groups, stale): (Vec<Group>, Vec<Group>) = groups
             .into_iter()
@@ -217,9 +265,10 @@ impl LogRole {
             self.shared.tell(told);
         }
         if has_news {
-            self.shared.wake_workers();
+            self.shared.tell_published();
         }
-        self.database.inbox.push(Event::Settled { groups: count, bytes });
+        // Whoever works the log looks after the sequencer next.
+        self.database.inbox.leave(Event::Settled { groups: count, bytes });
     }
 
     /// The steps of a compaction or conversion that need the writer. Whoever asked may have given up meanwhile, so that

@@ -5,6 +5,8 @@
 //!                        ▲                                │
 //!                        └────────── Settled, Rejected ───┘
 //! ```
+//!
+//! Who works the two roles is told in [`works`].
 
 mod clock;
 mod compaction;
@@ -17,6 +19,7 @@ mod role;
 mod rows;
 mod sequencer_role;
 mod table_log;
+mod works;
 
 pub(crate) use clock::monotonic_ms;
 pub use log_role::Durability;
@@ -34,6 +37,7 @@ use ovsdb_engine::store::Store;
 use ovsdb_engine::txn::Program;
 use ovsdb_storage::error::Error;
 use ovsdb_storage::log::{Growth, Writer};
+use parking_lot::Mutex;
 use rewrite::Rewriter;
 use role::{Waker, run_task, spawn_thread};
 use sequencer_role::SequencerRole;
@@ -41,7 +45,9 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::task::spawn_local;
+use works::Works;
 
 /// Where the roles of a database run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +66,7 @@ pub(crate) struct Hosted {
     /// The file as the operator named it; `None` in memory.
     pub(crate) file: Option<PathBuf>,
     rewriter: Rewriter,
-    wakers: [Waker; 2],
+    works: Arc<Works>,
     threads: Vec<JoinHandle<()>>,
     column_diff: bool,
     state: Arc<LogState>,
@@ -108,31 +114,55 @@ impl Hosted {
             writer,
             attempt: 0,
             unsynced_since_ms: None,
+            waiting: VecDeque::new(),
+            slow_until_ms: 0,
         };
+        let has_light_log = log_role.may_be_light();
         let sequencer_role = SequencerRole {
             sequencer: Sequencer::new(store, Arc::clone(&shared.locks), settings.sequencer),
-            inbox,
-            log,
+            inbox: inbox.clone(),
+            log: log.clone(),
             rewriter: rewriter.clone(),
             column_diff: settings.sequencer.column_diff,
             resume: settings.resume,
             shared: Arc::clone(shared),
             waiting: VecDeque::new(),
+            news: VecDeque::new(),
+            alarm_ms: None,
+        };
+        let works = Arc::new(Works {
+            inbox: inbox.clone(),
+            log_inbox: log,
+            sequencer: Mutex::new(Some(sequencer_role)),
+            log: Mutex::new(Some(log_role)),
+            wakers: wakers.clone(),
+            has_light_log,
+        });
+        inbox.set_helper({
+            // The roles hold the inbox.
+            let works = Arc::downgrade(&works);
+            move || {
+                if let Some(works) = works.upgrade() {
+                    works.help();
+                }
+            }
+        });
+        let turns = {
+            let (sequencer, log) = (Arc::clone(&works), Arc::clone(&works));
+            (move || sequencer.turn_sequencer(), move || log.turn_log())
         };
         let mut threads = Vec::new();
         match settings.placement {
             Placement::Threads => {
                 let name = database.name();
-                threads.push(spawn_thread(format!("seq {name}"), wakers[0].clone(), || {
-                    sequencer_role
-                })?);
-                threads.push(spawn_thread(format!("log {name}"), wakers[1].clone(), || {
-                    log_role
-                })?);
+                let [sequencer, log] = wakers;
+                threads.push(spawn_thread(format!("seq {name}"), sequencer, turns.0)?);
+                threads.push(spawn_thread(format!("log {name}"), log, turns.1)?);
             }
             Placement::MainThread => {
-                spawn_local(run_task(sequencer_role, wakers[0].clone()));
-                spawn_local(run_task(log_role, wakers[1].clone()));
+                let [sequencer, log] = wakers;
+                spawn_local(run_task(sequencer, turns.0));
+                spawn_local(run_task(log, turns.1));
             }
         }
         let column_diff = settings.sequencer.column_diff;
@@ -141,7 +171,7 @@ impl Hosted {
             lineage: database.lineage,
             file,
             rewriter,
-            wakers,
+            works,
             threads,
             column_diff,
             state,
@@ -177,12 +207,20 @@ impl Hosted {
     /// Ends the database's work after what it has begun: first the sequencer, then the log.
     pub(crate) fn close(self) {
         let mut threads = self.threads.into_iter();
-        for waker in &self.wakers {
+        let mut end = |waker: &Waker, last_turn: &dyn Fn() -> Option<Duration>| {
             waker.stop();
-            if let Some(thread) = threads.next() {
-                thread.join().expect("a role does not panic");
+            match threads.next() {
+                Some(thread) => thread.join().expect("a role does not panic"),
+                None => {
+                    last_turn();
+                }
             }
-        }
+        };
+        let works = &self.works;
+        end(&works.wakers[0], &|| works.turn_sequencer());
+        works.close_sequencer();
+        end(&works.wakers[1], &|| works.turn_log());
+        works.close_log();
     }
 }
 

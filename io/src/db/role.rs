@@ -1,5 +1,6 @@
-//! A role is work that is done when there is some: the sequencer of a database, its log. It runs on a thread
-//! of its own, or as a task of the main thread where threads are to be few; the code is the same.
+//! A role is work that is done when there is some: the sequencer of a database, its log. It has a thread of its own, or
+//! is a task of the main thread where threads are to be few; the code is the same. Others may help it (see
+//! [`works`](super::works)).
 
 use crate::limits::ROLE_NICENESS;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +10,21 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 /// Something that works in turns.
-pub(super) trait Role: 'static {
+pub(super) trait Role {
     /// Does what there is to do; returns after how long to come again if nobody wakes it before, which is at once if
     /// zero.
     fn turn(&mut self) -> Option<Duration>;
+
+    /// Does what takes microseconds, on the thread of somebody else.
+    fn help(&mut self) -> Left;
+}
+
+/// What a helper leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    Nothing,
+    /// The role's own thread has something to do.
+    ForItsThread,
 }
 
 /// Wakes a role from any thread, also before it runs.
@@ -47,20 +59,19 @@ impl Waker {
     }
 }
 
-/// Runs the role that `make` gives on a thread of its own, at a lower priority than the workers.
-pub(super) fn spawn_thread<R: Role>(
+/// Takes the turns of a role on a thread of its own, at a lower priority than the workers.
+pub(super) fn spawn_thread(
     name: String,
     waker: Waker,
-    make: impl FnOnce() -> R + Send + 'static,
+    turn: impl Fn() -> Option<Duration> + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
     thread::Builder::new().name(name).spawn(move || {
         lower_priority();
         let is_first = waker.shared.thread.set(thread::current()).is_ok();
         assert!(is_first, "a waker belongs to one role");
-        let mut role = make();
         loop {
             let is_last = waker.is_stopping();
-            let again = role.turn();
+            let again = turn();
             if is_last {
                 return;
             }
@@ -73,11 +84,11 @@ pub(super) fn spawn_thread<R: Role>(
     })
 }
 
-/// Runs a role as a task of the present thread.
-pub(super) async fn run_task(mut role: impl Role, waker: Waker) {
+/// Takes the turns of a role as a task of the present thread.
+pub(super) async fn run_task(waker: Waker, turn: impl Fn() -> Option<Duration>) {
     loop {
         let is_last = waker.is_stopping();
-        let again = role.turn();
+        let again = turn();
         if is_last {
             return;
         }

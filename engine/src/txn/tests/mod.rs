@@ -2,6 +2,7 @@
 
 mod access;
 mod cases;
+mod light;
 mod model;
 mod persistence;
 
@@ -92,6 +93,18 @@ impl Db {
             role: String::new(),
             client_id: None,
         }
+    }
+
+    /// Compiles an array of operations.
+    pub(super) fn compile(&mut self, ops: &str) -> Program {
+        let arena = Bump::new();
+        let value = strict::parse(ops.as_bytes(), &arena).unwrap_or_else(|_| panic!("not JSON: {ops}"));
+        let counter = &mut self.counter;
+        let mut entropy = || {
+            *counter += 1;
+            uuid_number(*counter)
+        };
+        Program::compile(self.store.schema(), value.as_array().unwrap(), &mut entropy)
     }
 
     /// Executes an array of operations.

@@ -9,7 +9,7 @@ use crate::txn::Program;
 use std::sync::Arc;
 
 /// Who waits for an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket {
     pub worker: WorkerId,
     pub session: SessionId,

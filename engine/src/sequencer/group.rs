@@ -66,13 +66,16 @@ impl Group {
         self.answers.push(answer);
     }
 
-    pub(super) fn commit(&mut self, commit: Committed) {
+    /// Takes a commit in, and returns what it changed.
+    pub(super) fn commit(&mut self, commit: Committed) -> Arc<ChangeSet> {
         if let Some(record) = commit.record {
             self.bytes += record.body.len();
             self.records.push(record);
         }
         self.must_sync |= commit.durable;
-        self.sets.push(Arc::new(commit.changes));
+        let changes = Arc::new(commit.changes);
+        self.sets.push(Arc::clone(&changes));
+        changes
     }
 
     /// Transaction id of the state after what the group holds so far.

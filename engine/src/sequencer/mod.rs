@@ -1,7 +1,7 @@
 //! The one writer of a database: executes requests in order and gathers their results into groups.
 //!
 //! ```text
-//!  Event::Submit ─► execute on the Store ─┬─ waiting ─► parked until a table it read changes, or its deadline
+//!  Event::Submit ─► execute on the Store ─┬─ waiting ─► parked until a change concerns it, or its deadline
 //!                                         └─ finished ─► open Group: answers, change sets, log records
 //!  take_group ─► the log makes it durable ─┬─ Event::Settled   (already published and answered by the log)
 //!                                          └─ Event::Rejected  ─► roll back, execute again in order
@@ -15,6 +15,7 @@ mod conversion;
 mod conversion_tests;
 mod event;
 mod group;
+mod parked;
 #[cfg(test)]
 mod redo_tests;
 #[cfg(test)]
@@ -26,14 +27,15 @@ pub use group::{Answer, Group};
 
 use crate::database::Database;
 use crate::error::{OvsdbError, Tag};
-use crate::ids::TableId;
 use crate::limits::{GROUPS_IN_FLIGHT_MAX, SPECULATION_BYTES_MAX};
 use crate::locks::Locks;
 use crate::store::{ChangeSet, Store, View};
 use crate::txn::{self, Committed, Context, Outcome, append_error};
 use conversion::Conversions;
+use parked::{Parked, ParkingLot};
 use parking_lot::{Mutex, MutexGuard};
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -63,7 +65,7 @@ pub struct Sequencer {
     /// The answers of transactions that the disk has refused: they rest on what is published, so they leave
     /// before anything is tried again. In a group with others they might be refused over and over.
     refused: Option<Group>,
-    parked: Vec<Parked>,
+    parked: ParkingLot,
     /// Groups and bytes handed to the log and not settled.
     in_flight: (usize, usize),
     /// Counts rejections; groups of an earlier attempt come back from the log unwritten.
@@ -92,13 +94,6 @@ enum Attempt {
     Parked,
 }
 
-struct Parked {
-    submission: Submission,
-    /// In the sequencer's monotonic time; `None` waits forever.
-    deadline_ms: Option<u64>,
-    tables: Vec<TableId>,
-}
-
 impl Sequencer {
     pub fn new(store: Store, locks: Arc<Mutex<Locks>>, settings: Settings) -> Sequencer {
         let open = Group::starting_at(store.txn_id());
@@ -109,7 +104,7 @@ impl Sequencer {
             settings,
             open,
             refused: None,
-            parked: Vec::new(),
+            parked: ParkingLot::default(),
             in_flight: (0, 0),
             attempt: 0,
             rejection: Rejection::default(),
@@ -131,9 +126,7 @@ impl Sequencer {
                 self.run_parked(changed, now, entropy);
             }
             Event::Cancel(ticket) => {
-                let is_meant = |parked: &Parked| parked.submission.ticket == Some(ticket);
-                if let Some(at) = self.parked.iter().position(is_meant) {
-                    self.parked.remove(at);
+                if self.parked.cancel(ticket) {
                     self.notes.push(Told::Canceled {
                         ticket,
                         epoch: self.store.epoch(),
@@ -141,10 +134,7 @@ impl Sequencer {
                 }
             }
             Event::IndexWished => self.store.begin_hot_indexes(),
-            Event::DropSession(session) => {
-                self.parked
-                    .retain(|parked| parked.submission.ticket.is_none_or(|t| t.session != session));
-            }
+            Event::DropSession(session) => self.parked.drop_session(session),
             Event::Settled { groups, bytes } => {
                 self.in_flight.0 -= groups;
                 self.in_flight.1 -= bytes;
@@ -187,9 +177,7 @@ impl Sequencer {
         if self.conversions.stops_work() {
             return;
         }
-        let is_due = |parked: &Parked| parked.deadline_ms.is_some_and(|at| at <= now.monotonic_ms);
-        let due: Vec<Parked> = self.parked.extract_if(.., |parked| is_due(parked)).collect();
-        for parked in due {
+        for parked in self.parked.take_due(now.monotonic_ms) {
             let changed = self.execute(parked.submission, Attempt::Parked, now, entropy);
             self.run_parked(changed, now, entropy);
         }
@@ -200,7 +188,7 @@ impl Sequencer {
         if self.conversions.stops_work() {
             return None;
         }
-        self.parked.iter().filter_map(|parked| parked.deadline_ms).min()
+        self.parked.next_deadline_ms()
     }
 
     /// True while an index is under construction: then [`Sequencer::build_step`] is to be called when there is nothing
@@ -273,21 +261,21 @@ impl Sequencer {
         std::mem::take(&mut self.notes)
     }
 
-    /// Executes one submission; returns the tables that it changed.
+    /// Executes one submission; returns what it changed.
     fn execute(
         &mut self,
         mut submission: Submission,
         attempt: Attempt,
         now: Now,
         entropy: &mut dyn FnMut() -> Uuid,
-    ) -> Vec<TableId> {
+    ) -> Option<Arc<ChangeSet>> {
         if !Arc::ptr_eq(submission.program.schema(), self.store.schema()) {
             // Workers hold back transactions until they know the new schema; the server itself does not.
             self.notes.extend(submission.ticket.map(|ticket| Told::Canceled {
                 ticket,
                 epoch: self.store.epoch(),
             }));
-            return Vec::new();
+            return None;
         }
         let started_ms = *submission.started_ms.get_or_insert(now.monotonic_ms);
         let session = submission.ticket.map(|ticket| ticket.session);
@@ -333,13 +321,16 @@ impl Sequencer {
                     body: reply,
                     has_record: false,
                 });
-                Vec::new()
+                None
             }
             Outcome::Finished {
                 reply,
                 commit: Some(commit),
             } => self.commit(submission, reply, commit),
-            Outcome::Waiting { deadline_ms, tables } => {
+            Outcome::Waiting {
+                deadline_ms,
+                executed,
+            } => {
                 if let (Attempt::First, Some(ticket)) = (attempt, submission.ticket) {
                     self.notes.push(Told::Parked {
                         ticket,
@@ -347,17 +338,22 @@ impl Sequencer {
                     });
                 }
                 let deadline_ms = deadline_ms.map(|wait| started_ms.saturating_add(wait));
-                self.parked.push(Parked {
+                self.parked.park(Parked {
                     submission,
                     deadline_ms,
-                    tables,
+                    executed,
                 });
-                Vec::new()
+                None
             }
         }
     }
 
-    fn commit(&mut self, submission: Submission, reply: Vec<u8>, commit: Committed) -> Vec<TableId> {
+    fn commit(
+        &mut self,
+        submission: Submission,
+        reply: Vec<u8>,
+        commit: Committed,
+    ) -> Option<Arc<ChangeSet>> {
         let has_record = commit.record.is_some();
         if let (true, Some(failure)) = (has_record, &self.broken) {
             let body = with_io_error(reply, failure);
@@ -370,34 +366,24 @@ impl Sequencer {
                 body,
                 has_record: false,
             });
-            return Vec::new();
+            return None;
         }
         let seq = commit.changes.seq;
-        let changed = commit
-            .changes
-            .tables
-            .iter()
-            .map(|changes| changes.table)
-            .collect();
-        self.open.commit(commit);
+        let changed = self.open.commit(commit);
         self.open.answer(Answer {
             submission,
             seq,
             body: reply,
             has_record,
         });
-        changed
+        Some(changed)
     }
 
-    /// Executes again the waiting transactions that read one of the changed tables, and so on until
-    /// nothing changes any more.
-    fn run_parked(&mut self, changed: Vec<TableId>, now: Now, entropy: &mut dyn FnMut() -> Uuid) {
-        let mut changed = changed;
-        while !changed.is_empty() && !self.parked.is_empty() {
-            let reads = |parked: &Parked| parked.tables.iter().any(|table| changed.contains(table));
-            let woken: Vec<Parked> = self.parked.extract_if(.., |parked| reads(parked)).collect();
-            changed = Vec::new();
-            for parked in woken {
+    /// Executes again the waiting transactions that a commit concerns, and so on until nothing changes any more.
+    fn run_parked(&mut self, changed: Option<Arc<ChangeSet>>, now: Now, entropy: &mut dyn FnMut() -> Uuid) {
+        let mut changed: VecDeque<Arc<ChangeSet>> = changed.into_iter().collect();
+        while let Some(set) = changed.pop_front() {
+            for parked in self.parked.take_concerned(&set.tables) {
                 changed.extend(self.execute(parked.submission, Attempt::Parked, now, entropy));
             }
         }

@@ -4,7 +4,7 @@ use super::program::{Op, Program};
 use super::wait::Wait;
 use crate::commit::{self, Record, record};
 use crate::error::{OvsdbError, Result, Tag};
-use crate::ids::{CommitSeq, TableId};
+use crate::ids::CommitSeq;
 use crate::rbac::{Access, Client};
 use crate::store::{ChangeSet, Store};
 use ovsdb_wire::write;
@@ -44,13 +44,13 @@ pub enum Outcome {
         /// Absent if nothing changed; the store is then as before.
         commit: Option<Committed>,
     },
-    /// A `wait` is not satisfied; the store is as before. To be executed again when one of `tables` has
-    /// changed or the deadline has passed.
+    /// A `wait` is not satisfied; the store is as before. To be executed again after a change that
+    /// [concerns](Program::is_concerned) it, or when the deadline has passed.
     Waiting {
         /// Milliseconds after the arrival of the request; later than [`Context::elapsed_ms`].
         deadline_ms: Option<u64>,
-        /// What was read up to the unsatisfied wait, ascending.
-        tables: Vec<TableId>,
+        /// Operations up to the unsatisfied wait, which is the last of them.
+        executed: usize,
     },
 }
 
@@ -117,7 +117,7 @@ pub fn execute(store: &mut Store, program: &Program, ctx: &mut Context<'_>) -> O
                 run.store.undo();
                 return Outcome::Waiting {
                     deadline_ms: run.deadline_ms,
-                    tables: tables_read(&program.operations()[..=at]),
+                    executed: at + 1,
                 };
             }
             Err(error) => {
@@ -180,14 +180,6 @@ pub(super) fn write_count(count: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"count\":");
     write::integer(out, count as i64);
     out.push(b'}');
-}
-
-/// Tables that the operations depend on, ascending.
-fn tables_read(operations: &[Result<Op>]) -> Vec<TableId> {
-    let mut tables: Vec<TableId> = operations.iter().flatten().filter_map(Op::table).collect();
-    tables.sort_unstable();
-    tables.dedup();
-    tables
 }
 
 impl Execution<'_> {

@@ -44,6 +44,11 @@ impl Insert {
         }
     }
 
+    /// The uuid that the request gives the row.
+    pub(super) fn explicit_uuid(&self) -> Option<Uuid> {
+        self.explicit.as_ref().map(|explicit| explicit.uuid)
+    }
+
     /// True if the operation fails whatever the rows are, so that nothing after it is ever executed.
     pub(super) fn always_fails(&self) -> bool {
         self.row.is_err()

@@ -22,6 +22,7 @@ mod row;
 mod select;
 mod update;
 mod wait;
+mod watch;
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ mod cases;
 mod light;
 mod model;
 mod persistence;
+mod waiting;
 
 use super::{Context, Outcome, Program, execute};
 use crate::commit::Record;
@@ -135,11 +136,15 @@ impl Db {
         let outcome = execute(&mut self.store, &program, &mut context);
         self.store.verify();
         match outcome {
-            Outcome::Waiting { deadline_ms, tables } => {
+            Outcome::Waiting {
+                deadline_ms,
+                executed,
+            } => {
                 assert_eq!(self.store.seq(), seq);
-                let names = tables
-                    .iter()
-                    .map(|id| self.store.schema().table(*id).name.clone());
+                let names = program.looked_at(executed).into_iter().map(|(id, row)| {
+                    let name = &self.store.schema().table(id).name;
+                    row.map_or_else(|| name.clone(), |row| format!("{name}/{row}"))
+                });
                 Done {
                     reply: format!("waiting {deadline_ms:?} {}", names.collect::<Vec<_>>().join(",")),
                     changes: None,

@@ -15,6 +15,16 @@ pub(super) struct Bare {
     pub(super) sends_s: f64,
 }
 
+/// The rounds of a row.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    pub(super) ours: Vec<Outcome>,
+    /// Of the packaged server, if it took part.
+    pub(super) packaged: Option<Vec<Outcome>>,
+    /// Of ours without TLS, likewise.
+    pub(super) plain: Option<Vec<Outcome>>,
+}
+
 /// A metric of a row and what is to be said of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Line {
@@ -33,19 +43,19 @@ pub(super) struct Line {
     pub(super) least: f64,
 }
 
-/// The lines of a row. `runs` holds the rounds of our server and, if it took part, those of the packaged one.
+/// The lines of a row.
 pub(super) fn lines(
     row: &Row,
     size: Size,
     clients: u32,
-    runs: &[Vec<Outcome>],
+    runs: &Runs,
     bare: Bare,
 ) -> Result<Vec<Line>, String> {
     let mut lines = Vec::new();
     for floor in &row.floors {
         let Some(least) = floor.least(size) else { continue };
         let wrong = |what: String| format!("perf/floors.toml: row {}: {what}", row.name());
-        let ours = values(runs.first(), &floor.metric);
+        let ours = values(&runs.ours, &floor.metric);
         let Some((figure, ours)) = ours else {
             return Err(wrong(format!("the scenario has no figure {:?}", floor.metric)));
         };
@@ -78,7 +88,7 @@ fn theirs(
     floor: &Floor,
     clients: u32,
     figure: &Figure,
-    runs: &[Vec<Outcome>],
+    runs: &Runs,
     bare: Bare,
 ) -> Result<Option<(String, f64)>, String> {
     let seconds = |unit: &str| match unit {
@@ -90,13 +100,18 @@ fn theirs(
             floor.metric
         )),
     };
+    let of = |rounds: &Option<Vec<Outcome>>| {
+        let found = rounds.as_ref().and_then(|rounds| values(rounds, &floor.metric));
+        found.map(|(_, value)| value)
+    };
     let name = floor.than.name().to_owned();
     Ok(match floor.than {
         Than::Sends => Some((name, bare.sends_s / seconds(&figure.unit)?)),
         Than::Echo => Some((name, bare.echo_s / seconds(&figure.unit)?)),
         Than::Number => floor.value.map(|value| (name, value)),
-        Than::Packaged => match values(runs.get(1), &floor.metric) {
-            Some((_, value)) => Some((name, value)),
+        Than::Plain => of(&runs.plain).map(|value| (name, value)),
+        Than::Packaged => match of(&runs.packaged) {
+            Some(value) => Some((name, value)),
             None => stored::find(row.name(), clients, &floor.metric)?.map(|stored| {
                 let value = stored.scaled(figure.better, bare.sends_s / f64::from(clients));
                 (format!("{name}, {}", stored.origin()), value)
@@ -106,9 +121,9 @@ fn theirs(
 }
 
 /// The figure as one round has it, and its median over all.
-fn values<'r>(rounds: Option<&'r Vec<Outcome>>, metric: &str) -> Option<(&'r Figure, f64)> {
+fn values<'r>(rounds: &'r [Outcome], metric: &str) -> Option<(&'r Figure, f64)> {
     let figures = |outcome: &'r Outcome| outcome.figures.iter().find(|figure| figure.name == metric);
-    let found: Vec<&Figure> = rounds?.iter().filter_map(figures).collect();
+    let found: Vec<&Figure> = rounds.iter().filter_map(figures).collect();
     let values: Vec<f64> = found.iter().map(|figure| figure.value).collect();
     Some((*found.first()?, median(&values)))
 }
@@ -166,7 +181,7 @@ pub(super) fn number(value: f64) -> String {
 mod tests {
     use loadgen::measure::outcome::Outcome;
 
-    use super::{Bare, lines};
+    use super::{Bare, Runs, lines};
     use crate::ratios::table::{Floor, Row, Size, Than};
 
     const BARE: Bare = Bare {
@@ -204,9 +219,14 @@ mod tests {
             ("last", Than::Packaged, 2.0, 2.0, false),
             ("last", Than::Packaged, 2.1, 2.0, true),
             ("rate", Than::Packaged, 1.5, 2.0, false),
+            ("rate", Than::Plain, 1.5, 2.0, false),
             ("last", Than::Sends, 0.8, 8.0 / 11.0, true),
         ] {
-            let runs = [ours.clone(), packaged.clone()];
+            let runs = Runs {
+                ours: ours.clone(),
+                packaged: Some(packaged.clone()),
+                plain: Some(packaged.clone()),
+            };
             let found =
                 lines(&row(metric, than, least), Size::Quick, 1000, &runs, BARE).expect("it is there");
             assert!((found[0].times - times).abs() < 1e-9, "{found:?}");
@@ -222,7 +242,10 @@ mod tests {
     #[test]
     fn a_floor_of_a_figure_that_there_is_not_is_a_mistake() {
         for (metric, than) in [("first", Than::Packaged), ("rate", Than::Echo)] {
-            let runs = [vec![outcome(1.0, 1.0)]];
+            let runs = Runs {
+                ours: vec![outcome(1.0, 1.0)],
+                ..Runs::default()
+            };
             assert!(lines(&row(metric, than, 1.0), Size::Quick, 10, &runs, BARE).is_err());
         }
     }

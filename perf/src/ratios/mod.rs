@@ -18,12 +18,14 @@ use clap::Parser;
 use loadgen::measure::outcome::Outcome;
 
 use crate::build;
-use judge::Bare;
+use judge::{Bare, Runs};
 use table::Row;
 pub(crate) use table::Size;
 
 /// The packaged server as loadgen starts it.
 const PACKAGED: &str = "ovsdb-server {db} --remote=punix:{sock} --remote=ptcp:{port}:127.0.0.1 --unixctl={sock}.ctl -vconsole:off";
+/// The same by TLS.
+const PACKAGED_TLS: &str = "ovsdb-server {db} --remote=punix:{sock} --remote=pssl:{sslport}:127.0.0.1 --private-key={key} --certificate={cert} --ca-cert={ca} --unixctl={sock}.ctl -vconsole:off";
 /// Longest time in seconds for anything in a scenario that has not happened.
 const PATIENCE_S: u16 = 120;
 
@@ -106,23 +108,45 @@ pub(crate) fn run(size: Size, options: &Options) -> Result<(), String> {
     }
 }
 
-/// Runs a scenario; gives the outcomes of our server and those of the packaged one.
-fn measure(row: &Row, clients: u32, with_packaged: bool, rounds: u16) -> Result<Vec<Vec<Outcome>>, String> {
+/// Runs a scenario on our server and, if it takes part, on the packaged one in turns; and on ours without TLS, if that is
+/// what one with TLS is compared with.
+fn measure(row: &Row, clients: u32, with_packaged: bool, rounds: u16) -> Result<Runs, String> {
+    let packaged = with_packaged.then_some(if row.tls { PACKAGED_TLS } else { PACKAGED });
+    let via: &[&str] = if row.tls { &["--tls"] } else { &[] };
+    let mut servers = outcomes(row, clients, rounds, packaged, via)?.into_iter();
+    let (ours, packaged) = (servers.next(), servers.next());
+    let plain = match row.needs_plain() {
+        true => outcomes(row, clients, rounds, None, &[])?.into_iter().next(),
+        false => None,
+    };
+    Ok(Runs {
+        ours: ours.unwrap_or_default(),
+        packaged,
+        plain,
+    })
+}
+
+/// The outcomes of our server, and of the one that a command starts.
+fn outcomes(
+    row: &Row,
+    clients: u32,
+    rounds: u16,
+    against: Option<&str>,
+    via: &[&str],
+) -> Result<Vec<Vec<Outcome>>, String> {
     let scenario = loadgen::scenario::by_name(&row.scenario).map_err(|failure| failure.to_string())?;
     let (clients, rounds, patience) = (clients.to_string(), rounds.to_string(), PATIENCE_S.to_string());
     let server = format!("--server-arguments={}", row.server);
     let mut arguments = vec!["loadgen", "--quiet", "--clients", &clients, "--rounds", &rounds];
     arguments.extend(["--patience", &patience, &server]);
-    if with_packaged {
-        arguments.extend(["--against", PACKAGED]);
+    arguments.extend(via);
+    if let Some(command) = against {
+        arguments.extend(["--against", command]);
     }
     arguments.extend(row.options.split_whitespace());
     let options = loadgen::cli::Options::try_parse_from(arguments).map_err(|error| {
-        format!(
-            "perf/floors.toml: row {}: {}",
-            row.name(),
-            loadgen::cli::told(&error)
-        )
+        let told = loadgen::cli::told(&error);
+        format!("perf/floors.toml: row {}: {told}", row.name())
     })?;
     let results = loadgen::run::measure(&options, &[scenario]).map_err(|failure| failure.to_string())?;
     Ok(results.scenarios.into_iter().next().unwrap_or_default())

@@ -33,6 +33,9 @@ pub(crate) struct Row {
     /// The sizes at which the packaged server runs beside ours. At others, what is known of it is stored.
     #[serde(default)]
     pub(super) packaged: Vec<Size>,
+    /// Whether clients connect by TLS.
+    #[serde(default)]
+    pub(crate) tls: bool,
     /// More options of loadgen, separated by spaces.
     #[serde(default)]
     pub(crate) options: String,
@@ -64,6 +67,8 @@ pub(crate) struct Floor {
 pub(crate) enum Than {
     /// The packaged server: in the same run, or as stored and scaled by the bare sends of then and now.
     Packaged,
+    /// Our own server without TLS, for a row with TLS.
+    Plain,
     /// A bare loop of sends, one to each client.
     Sends,
     /// The processor time of a bare echo.
@@ -86,6 +91,11 @@ impl Row {
             Size::Quick => self.quick,
             Size::Full => self.full,
         }
+    }
+
+    /// Whether a floor compares with our server without TLS.
+    pub(crate) fn needs_plain(&self) -> bool {
+        self.floors.iter().any(|floor| floor.than == Than::Plain)
     }
 
     pub(crate) fn runs_packaged(&self, size: Size) -> bool {
@@ -116,6 +126,7 @@ impl Than {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Than::Packaged => "packaged",
+            Than::Plain => "ours without TLS",
             Than::Sends => "bare sends",
             Than::Echo => "bare echo",
             Than::Number => "a number",
@@ -148,6 +159,12 @@ fn parse(text: &str) -> Result<Vec<Row>, String> {
         for floor in &row.floors {
             if floor.reason.trim().is_empty() {
                 return wrong(&format!("floor of {:?} has no reason", floor.metric));
+            }
+            if floor.than == Than::Plain && !row.tls {
+                return wrong(&format!(
+                    "floor of {:?}: the row is without TLS itself",
+                    floor.metric
+                ));
             }
             if (floor.than == Than::Number) != floor.value.is_some() {
                 return wrong(&format!(

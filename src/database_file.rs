@@ -113,6 +113,10 @@ impl Rewrite {
         let lock = RealDisk.lock(&target).map_err(|error| {
             Fatal::with_io(format!("{}: failed to lock lockfile", path.display()), &error)
         })?;
+        // A slip of the hand must not cost a file that is something else.
+        if fs::metadata(&target).is_ok_and(|there| there.len() > 0) {
+            open(path, Access::ReadOnly)?;
+        }
         let mut temporary = target.clone().into_os_string();
         temporary.push(".tmp");
         Ok(Rewrite {

@@ -12,7 +12,7 @@ use ovsdb_io::bounds::Bounds;
 use ovsdb_io::daemon::Running;
 use ovsdb_io::db::Durability;
 use ovsdb_io::runtime::IoChoice;
-use ovsdb_io::server::{Config, Ended, run_on};
+use ovsdb_io::server::{Config, Ended, Syncing, run_on};
 use ovsdb_io::settings::{Kept, Settings, Source};
 use ovsdb_io::tls;
 use ovsdb_storage::disk::RealDisk;
@@ -72,6 +72,8 @@ impl Scene {
             bounds: Bounds::default(),
             io: IoChoice::Auto,
             durability: Durability::Group,
+            sync: Syncing::default(),
+            disable_no_data_conversion: false,
             column_diff: true,
             resume: true,
             run: None,

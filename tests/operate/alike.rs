@@ -179,3 +179,39 @@ fn changes_of_a_table_are_logged_while_an_operator_wants_it() {
         ]
     );
 }
+
+/// The options of the active server of a pair, with which `ovn-ctl` starts one.
+#[test]
+fn an_active_server_of_a_pair_is_started_alike() {
+    let [ours, packaged] = [Peer::under_test(), Peer::Packaged].map(|peer| {
+        let scratch = Scratch::new();
+        let load = scratch.write("load.ovsschema", schema::LOAD);
+        let file = create_database(peer, &scratch, "load.db", &load);
+        let server = ServerOptions::new(peer, "load")
+            .database(&file)
+            .argument("--sync-from=tcp:192.0.2.1:6641")
+            .argument("--sync-exclude-tables=Load:Item")
+            .argument("--active")
+            .start(&scratch);
+        let row = json!({"op": "insert", "table": "Counter", "row": {"name": "a"}});
+        assert!(server.client().transact("Load", json!([row]))[0]["uuid"].is_array());
+        let words = ["get-active-ovsdb-server", "get-sync-exclude-tables"];
+        let told = words.map(|word| server.control(&format!("ovsdb-server/{word}"), &[]));
+        server.stop();
+        told
+    });
+    assert_eq!(ours, packaged);
+
+    let scratch = Scratch::new();
+    let load = scratch.write("load.ovsschema", schema::LOAD);
+    let file = create_database(Peer::Ours, &scratch, "load.db", &load);
+    let ended = ServerOptions::new(Peer::Ours, "load")
+        .database(&file)
+        .argument("--sync-from=tcp:192.0.2.1:6641")
+        .start_in_vain(&scratch);
+    assert!(
+        ended.stderr.contains("--sync-from=tcp:192.0.2.1:6641: "),
+        "{}",
+        ended.stderr
+    );
+}

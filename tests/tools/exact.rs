@@ -177,6 +177,14 @@ fn schema_and_database_files_are_refused_alike() {
             assert_equal(&scratch, Peer::tool, &words);
         }
     }
+    // What is no database is not replaced by one.
+    assert_equal(&scratch, Peer::tool, &["compact", "zoo.db", "text.db"]);
+    assert_equal(
+        &scratch,
+        Peer::tool,
+        &["convert", "zoo.db", schema_path, "text.db"],
+    );
+    assert_equal(&scratch, Peer::tool, &["db-name", "text.db"]);
     assert_equal(&scratch, Peer::tool, &["create", "zoo.db", schema_path]);
     for request in [
         "[]",

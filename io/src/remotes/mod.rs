@@ -121,13 +121,19 @@ impl Remotes {
     /// Replaces what was given, opens and closes accordingly, and gives what is wrong with it. A `db:` remote
     /// whose column is not there stays among the given: its database may come.
     pub(crate) fn set(&mut self, given: Wanted) -> Vec<String> {
-        let complaints = given
+        self.complaints = given
             .keys()
-            .filter_map(|target| self.check(target).err())
+            .filter_map(|target| Some((target.clone(), self.check(target).err()?)))
             .collect();
+        let complaints = self.complaints.values().cloned().collect();
         self.given = given;
         self.reconcile();
         complaints
+    }
+
+    /// What is wrong with where the settings of TLS stand, which has been logged.
+    pub(crate) fn tls_complaints(&self) -> &[String] {
+        &self.tls_complaints
     }
 
     fn check(&self, target: &str) -> Result<(), String> {
@@ -283,7 +289,10 @@ impl Remotes {
                 Carrier::Hopeless
             }
             Err(error) => {
-                log::warn!(target: "ovsdb_server", "{error}");
+                let complaint = error.to_string();
+                if self.complaints.get(&target) != Some(&complaint) {
+                    log::warn!(target: "ovsdb_server", "{complaint}");
+                }
                 Carrier::Hopeless
             }
         };

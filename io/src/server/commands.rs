@@ -97,6 +97,15 @@ pub(super) fn register(commands: &mut Commands, server: &Shared) {
     add("ovsdb-server/tlog-list", "", 0..=0, tlog_list);
     add("ovsdb-server/perf-counters-show", "", 0..=0, perf_counters_show);
     add("ovsdb-server/perf-counters-clear", "", 0..=0, perf_counters_clear);
+    if server.borrow().disable_no_data_conversion {
+        // Files of standalone databases hold all data after a conversion, with the option and without.
+        add(
+            "ovsdb/file/no-data-conversion-enable",
+            "",
+            0..=0,
+            |_, _, answer| answer.done(),
+        );
+    }
     add("coverage/show", "", 0..=0, coverage_show);
     add("coverage/read-counter", "COUNTER", 1..=1, coverage_read);
 }

@@ -31,7 +31,8 @@ pub(super) async fn load(server: &Rc<RefCell<Server>>) -> bool {
     for complaint in &complaints {
         log::warn!(target: "ovsdb_server", "failed to configure remotes: {complaint}");
     }
-    databases_are_fine && complaints.is_empty()
+    let is_tls_fine = server.borrow().remotes.tls_complaints().is_empty();
+    databases_are_fine && complaints.is_empty() && is_tls_fine
 }
 
 /// Refuses what cannot be served yet.

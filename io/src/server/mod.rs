@@ -44,7 +44,7 @@ use ovsdb_engine::store::Store;
 use ovsdb_engine::txn::Program;
 use ovsdb_storage::disk::{Disk, RealDisk};
 use ovsdb_wire::strict;
-use replication::Replication;
+pub use replication::Syncing;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -82,11 +82,15 @@ pub struct Config {
     pub bounds: Bounds,
     pub io: IoChoice,
     pub durability: Durability,
+    /// What is said about following another server.
+    pub sync: Syncing,
     /// Log columns as differences; off for servers before 2.15.
     pub column_diff: bool,
     /// Clients that come back get what changed since they left. Otherwise they get everything, as from upstream's
     /// standalone databases, whose transaction ids are zero.
     pub resume: bool,
+    /// `--disable-file-no-data-conversion`: changes nothing but that the command to enable it is there.
+    pub disable_no_data_conversion: bool,
     /// A shell command to run; the server ends with it.
     pub run: Option<String>,
 }
@@ -101,7 +105,8 @@ struct Server {
     directory: PathBuf,
     /// What is served from files, by their names as an operator gave them.
     files: BTreeMap<String, ServedFile>,
-    replication: Replication,
+    replication: Syncing,
+    disable_no_data_conversion: bool,
     tallies: Arc<Tallies>,
     coverage: Coverage,
     remotes: Remotes,
@@ -237,7 +242,8 @@ async fn control(
         source: config.source,
         directory: config.directory,
         files: BTreeMap::new(),
-        replication: Replication::default(),
+        replication: config.sync,
+        disable_no_data_conversion: config.disable_no_data_conversion,
         tallies,
         coverage: Coverage::default(),
         remotes,

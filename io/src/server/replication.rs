@@ -1,16 +1,18 @@
 //! The commands about following another server (`ovsdb-server`(1), "Active-Backup Replication Commands"). Nobody is
-//! followed yet; what scripts of active servers ask and set is answered as upstream does.
+//! followed yet; what scripts of active servers ask and set, by options too, is answered as upstream does.
 
 use super::Server;
 
-/// What was set by command.
-#[derive(Debug, Default)]
-pub(super) struct Replication {
-    active_server: String,
-    excluded_tables: String,
+/// What an operator says about following another server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Syncing {
+    /// `--sync-from`; empty if nobody is to be followed.
+    pub active_server: String,
+    /// `--sync-exclude-tables`: `DB:TABLE,…`
+    pub excluded_tables: String,
 }
 
-impl Replication {
+impl Syncing {
     pub(super) fn active_server(&self) -> &str {
         &self.active_server
     }

@@ -87,6 +87,15 @@ impl Settings {
                 .collect(),
         }
     }
+
+    /// Makes those databases the active ones of a pair whose files do not say otherwise.
+    pub fn set_active(&mut self) {
+        for model in self.databases.values_mut() {
+            if *model == Model::Undefined {
+                *model = Model::ActiveBackup { is_backup: false };
+            }
+        }
+    }
 }
 
 /// Where the settings of a server stand.

@@ -45,7 +45,7 @@ fn section<T: Default>(
         Some(Value::Null) => Some(T::default()),
         Some(Value::Object(members)) => read(members, complaints),
         Some(_) => {
-            complaints.push(format!("config: '{name}' is not a JSON object or null"));
+            complaints.push(format!("config: '{name}' is not a JSON object"));
             None
         }
         None => {

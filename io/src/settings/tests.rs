@@ -93,7 +93,7 @@ fn mistakes_are_told_in_upstreams_words() {
         (
             r#"{"remotes": [], "databases": {}}"#,
             &[
-                "config: 'remotes' is not a JSON object or null",
+                "config: 'remotes' is not a JSON object",
                 "config: failed to parse 'remotes'",
             ],
         ),

@@ -9,7 +9,7 @@ use options::{Options, Switch};
 use ovsdb::cli::{Fatal, Result, program};
 use ovsdb_engine::hash;
 use ovsdb_io::daemon::service_manager;
-use ovsdb_io::server::{self, Config, Ended};
+use ovsdb_io::server::{self, Config, Ended, Syncing};
 use ovsdb_io::settings::{Kept, Settings, Source};
 use ovsdb_io::{daemon, dirs, pages, runtime, vlog};
 use std::env;
@@ -70,6 +70,11 @@ fn config(options: &Options) -> Result<Config> {
         bounds: options.limits.bounds(),
         io: options.io.into(),
         durability: options.durability.into(),
+        sync: Syncing {
+            active_server: options.sync_from.clone().unwrap_or_default(),
+            excluded_tables: options.sync_exclude_tables.clone().unwrap_or_default(),
+        },
+        disable_no_data_conversion: options.disable_file_no_data_conversion,
         column_diff: !options.disable_file_column_diff,
         resume: matches!(options.resume, Switch::On),
         run: options.run.clone(),
@@ -82,6 +87,11 @@ fn source(options: &Options) -> Result<Source> {
         if !options.remote.is_empty() {
             return Err(Fatal::new("--config-file is mutually exclusive with --remote"));
         }
+        if options.sync_from.is_some() || options.sync_exclude_tables.is_some() || options.active {
+            return Err(Fatal::new(
+                "--config-file is mutually exclusive with --sync-from, --sync-exclude and --active",
+            ));
+        }
         if !options.databases.is_empty() {
             return Err(Fatal::new("Databases should be specified in a config file"));
         }
@@ -92,7 +102,15 @@ fn source(options: &Options) -> Result<Source> {
     if databases.is_empty() && !options.no_dbs {
         databases.push(dirs::dbdir().join("conf.db").display().to_string());
     }
-    let settings = Settings::new(options.remote.iter().cloned(), databases);
+    let mut settings = Settings::new(options.remote.iter().cloned(), databases);
+    if let Some(server) = &options.sync_from {
+        if !options.active {
+            return Err(Fatal::new(format!(
+                "--sync-from={server}: active-backup databases that follow another server are not supported yet"
+            )));
+        }
+        settings.set_active();
+    }
     Kept::new(&settings)
         .map(Source::Commands)
         .map_err(|error| Fatal::with_io("failed to create temporary file", &error))

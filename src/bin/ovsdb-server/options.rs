@@ -39,6 +39,22 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) disable_file_column_diff: bool,
 
+    /// Take the option: files of standalone databases always hold all data after a conversion
+    #[arg(long)]
+    pub(crate) disable_file_no_data_conversion: bool,
+
+    /// The server that a backup follows; only together with --active, since following is not supported yet
+    #[arg(long, value_name = "SERVER")]
+    pub(crate) sync_from: Option<String>,
+
+    /// Tables that a backup does not follow
+    #[arg(long, value_name = "DB:TABLE,...")]
+    pub(crate) sync_exclude_tables: Option<String>,
+
+    /// With --sync-from, start as the active server, which follows nobody
+    #[arg(long)]
+    pub(crate) active: bool,
+
     /// Serve a southbound database of OVN in ./ovsdb-data, made if it is not there
     #[arg(long)]
     pub(crate) quickstart: bool,

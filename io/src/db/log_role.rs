@@ -15,13 +15,14 @@ use ovsdb_engine::store::View;
 use ovsdb_storage::compact::Replacement;
 use ovsdb_storage::disk::DiskFile;
 use ovsdb_storage::error::Result;
-use ovsdb_storage::log::{Growth, Writer};
+use ovsdb_storage::log::{Growth, Synced, Writer};
 use ovsdb_storage::record::{Digest, Entry};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread;
 use std::time::Duration;
 
 /// When replies leave (`--durability`).
@@ -40,13 +41,20 @@ pub(super) enum LogEvent {
     /// Copies a piece of what was appended since; true says that little is left.
     CatchUp(Box<Replacement>, SyncSender<Result<(bool, Box<Replacement>)>>),
     /// Puts the replacement in the file's place; the old file comes back to be closed elsewhere.
-    Adopt(Box<Replacement>, SyncSender<Result<Box<dyn DiskFile>>>),
+    Adopt(Box<Replacement>, SyncSender<Result<Arc<dyn DiskFile>>>),
     /// The same, and what comes from now on is of this database.
     Convert(
         Box<Replacement>,
         Arc<Database>,
-        SyncSender<Result<Box<dyn DiskFile>>>,
+        SyncSender<Result<Arc<dyn DiskFile>>>,
     ),
+}
+
+/// Whether to wait for something that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    No,
+    Yes,
 }
 
 /// What others may know of the log.
@@ -94,6 +102,8 @@ pub(super) struct LogRole {
     pub(super) attempt: u32,
     /// Under the relaxed rule: since when something has not been synced.
     pub(super) unsynced_since_ms: Option<u64>,
+    /// The same: what will come of the sync that is under way.
+    pub(super) lazy_sync: Option<Receiver<Synced>>,
     /// Taken from the inbox, and too much for a helper.
     pub(super) waiting: VecDeque<LogEvent>,
     /// Until then the disk is not expected to be quick.
@@ -114,6 +124,7 @@ impl Role for LogRole {
             }
         }
         self.write(groups);
+        self.end_lazy_sync(Wait::No);
         self.sync_lazily()
     }
 
@@ -138,7 +149,9 @@ impl Role for LogRole {
             }
         }
         let awaits_sync = |writer: &Writer| writer.durable() != writer.end();
-        let is_unsynced = self.unsynced_since_ms.is_none() && self.writer.as_ref().is_some_and(awaits_sync);
+        let is_unsynced = self.unsynced_since_ms.is_none()
+            && self.lazy_sync.is_none()
+            && self.writer.as_ref().is_some_and(awaits_sync);
         if self.waiting.is_empty() && !is_unsynced {
             Left::Nothing
         } else {
@@ -201,6 +214,12 @@ impl LogRole {
 
     /// One write for all groups, and one sync if it is due.
     fn make_durable(&mut self, groups: &[Group]) -> std::result::Result<(), LogFailure> {
+        let must_sync = groups.iter().any(|group| group.must_sync);
+        let is_synced = self.durability == Durability::Group || must_sync;
+        if is_synced {
+            // A failure is told once, and that would be to the other sync.
+            self.end_lazy_sync(Wait::Yes);
+        }
         let Some(writer) = &mut self.writer else {
             return Ok(());
         };
@@ -212,7 +231,6 @@ impl LogRole {
                 sha1: Digest(record.sha1),
             })
             .collect();
-        let must_sync = groups.iter().any(|group| group.must_sync);
         if records.is_empty() && !must_sync {
             return Ok(());
         }
@@ -221,7 +239,7 @@ impl LogRole {
         } else {
             writer.append(&records)
         };
-        if result.is_ok() && (self.durability == Durability::Group || must_sync) {
+        if result.is_ok() && is_synced {
             result = writer.sync();
         }
         self.state.update(writer);
@@ -233,25 +251,59 @@ impl LogRole {
     }
 
     /// Under the relaxed rule what nobody waits for reaches the disk within [`LAZY_SYNC_MS`] all the same, so
-    /// that a power cut costs seconds and not hours. Returns when to look again.
+    /// that a power cut costs seconds and not hours. A busy disk may take much longer, for which commits must not
+    /// wait, so a thread does. Returns when to look again.
     fn sync_lazily(&mut self) -> Option<Duration> {
-        let writer = self.writer.as_mut()?;
-        if writer.durable() == writer.end() || writer.broken().is_some() {
-            self.unsynced_since_ms = None;
+        if self.lazy_sync.is_some() {
+            // Its end wakes us.
             return None;
         }
+        let Some(syncing) = self.writer.as_ref()?.begin_sync() else {
+            self.unsynced_since_ms = None;
+            return None;
+        };
         let now_ms = clock::monotonic_ms();
         let since_ms = *self.unsynced_since_ms.get_or_insert(now_ms);
         let due_ms = since_ms + LAZY_SYNC_MS;
         if now_ms < due_ms {
             return Some(Duration::from_millis(due_ms - now_ms));
         }
-        if let Err(error) = writer.sync() {
+        self.unsynced_since_ms = None;
+        let (result, lazy_sync) = sync_channel(1);
+        let inbox = self.inbox.clone();
+        let work = move || {
+            // Nobody takes it if the database was closed meanwhile.
+            drop(result.send(syncing.run()));
+            inbox.wake();
+        };
+        let name = format!("sync {}", self.database.name());
+        match thread::Builder::new().name(name).spawn(work) {
+            Ok(_) => self.lazy_sync = Some(lazy_sync),
+            Err(error) => {
+                log::warn!(target: "ovsdb_server", "a thread that syncs cannot be started ({error})")
+            }
+        }
+        Some(Duration::from_millis(LAZY_SYNC_MS))
+    }
+
+    /// Takes over what came of the lazy sync, if it has ended or is to be waited for.
+    fn end_lazy_sync(&mut self, wait: Wait) {
+        let (Some(lazy_sync), Some(writer)) = (&self.lazy_sync, &mut self.writer) else {
+            return;
+        };
+        let synced = match wait {
+            Wait::No => lazy_sync.try_recv(),
+            Wait::Yes => lazy_sync.recv().map_err(|_| TryRecvError::Disconnected),
+        };
+        if let Err(TryRecvError::Empty) = synced {
+            return;
+        }
+        self.lazy_sync = None;
+        let synced = synced.expect("the thread sends what it has before it ends");
+        if let Err(error) = writer.end_sync(synced) {
             log::error!(target: "ovsdb_server", "{error}");
         }
         self.state.update(writer);
-        self.unsynced_since_ms = None;
-        None
     }
 
     fn publish(&mut self, groups: Vec<Group>) {

@@ -116,6 +116,7 @@ impl Hosted {
             unsynced_since_ms: None,
             waiting: VecDeque::new(),
             slow_until_ms: 0,
+            lazy_sync: None,
         };
         let has_light_log = log_role.may_be_light();
         let sequencer_role = SequencerRole {

@@ -46,7 +46,7 @@ impl Writer {
     /// time, which the caller spends elsewhere by dropping it there.
     ///
     /// After an error the old file is in its place and in use, unless [`Writer::broken`].
-    pub fn adopt(&mut self, mut replacement: Replacement) -> Result<Box<dyn DiskFile>> {
+    pub fn adopt(&mut self, mut replacement: Replacement) -> Result<Arc<dyn DiskFile>> {
         self.prepare()?;
         let base = replacement.begin_copying()?;
         while replacement.copied < self.end() {
@@ -69,7 +69,7 @@ impl Writer {
             });
         }
         replacement.temporary.renamed = true;
-        let old = std::mem::replace(&mut self.file, replacement.file);
+        let old = std::mem::replace(&mut self.file, replacement.file.into());
         self.adopted(replacement.written, base, replacement.mark);
         if let Err(error) = self.place.disk.sync_dir(self.place.directory()) {
             let details = format!("{}: fsync of parent directory failed", self.name());

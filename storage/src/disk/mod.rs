@@ -39,7 +39,7 @@ pub trait Disk: Send + Sync {
 }
 
 /// An open file. Reads and writes may do less than asked, as the system calls may.
-pub trait DiskFile: Send {
+pub trait DiskFile: Send + Sync {
     fn len(&self) -> io::Result<u64>;
     fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)

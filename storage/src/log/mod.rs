@@ -31,7 +31,7 @@ mod writer;
 pub use create::{create, create_clustered};
 pub use reader::{Access, Reader, identify};
 pub use tail::Tail;
-pub use writer::{Growth, Mark, Writer};
+pub use writer::{Growth, Mark, Synced, Syncing, Writer};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Appends groups of records, and makes them durable.
 
 use std::io;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use super::{Place, Tail};
 use crate::disk::{self, DiskFile, Lock};
@@ -12,7 +12,7 @@ use crate::record::{Encoder, Entry, Front, Magic};
 /// [`Writer::end`], and beyond it only what a state below says.
 pub struct Writer {
     pub(crate) place: Place,
-    pub(crate) file: Box<dyn DiskFile>,
+    pub(crate) file: Arc<dyn DiskFile>,
     /// Held as long as the writer lives; `None` while the file is being created.
     lock: Option<Box<dyn Lock>>,
     state: State,
@@ -58,6 +58,32 @@ pub struct Mark {
     pub(crate) life: u64,
 }
 
+/// A sync that keeps nobody from appending; see [`Writer::begin_sync`].
+pub struct Syncing {
+    file: Arc<dyn DiskFile>,
+    /// Records up to here are appended.
+    end: u64,
+    life: u64,
+}
+
+/// What came of a [`Syncing`].
+pub struct Synced {
+    result: io::Result<()>,
+    end: u64,
+    life: u64,
+}
+
+impl Syncing {
+    /// Waits for the disk.
+    pub fn run(self) -> Synced {
+        Synced {
+            result: self.file.sync_data(),
+            end: self.end,
+            life: self.life,
+        }
+    }
+}
+
 impl Writer {
     pub(super) fn empty(place: Place, file: Box<dyn DiskFile>) -> Writer {
         Writer::opened(
@@ -83,7 +109,7 @@ impl Writer {
         let durable = growth.bytes;
         Writer {
             place,
-            file,
+            file: file.into(),
             lock: None,
             state,
             encoder: Encoder::default(),
@@ -151,6 +177,38 @@ impl Writer {
             return Ok(());
         }
         self.sync_file()
+    }
+
+    /// A sync of everything appended so far, to run elsewhere while more is appended; `None` if there is nothing to
+    /// sync, or no use in it.
+    ///
+    /// Until [`Writer::end_sync`] has taken its result over, a [`Writer::sync`] proves nothing: the system tells of a
+    /// failure once, and that may be there.
+    pub fn begin_sync(&self) -> Option<Syncing> {
+        if self.broken().is_some() || self.durable == self.growth.bytes {
+            return None;
+        }
+        Some(Syncing {
+            file: Arc::clone(&self.file),
+            end: self.growth.bytes,
+            life: self.life,
+        })
+    }
+
+    /// Takes over what came of a sync that ran elsewhere; a failure is final as in [`Writer::sync`].
+    pub fn end_sync(&mut self, synced: Synced) -> Result<()> {
+        // What has replaced the file since was synced itself.
+        if synced.life != self.life {
+            return Ok(());
+        }
+        match synced.result {
+            Ok(()) => {
+                assert!(synced.end <= self.growth.bytes, "the end only moves on");
+                self.durable = self.durable.max(synced.end);
+                Ok(())
+            }
+            Err(error) => Err(self.sync_failed(&error)),
+        }
     }
 
     /// Where the next record will begin.
@@ -225,10 +283,13 @@ impl Writer {
                 self.durable = self.growth.bytes;
                 Ok(())
             }
-            Err(error) => {
-                Err(self.break_down(Error::io(&error, format!("{}: fsync failed", self.place.name))))
-            }
+            Err(error) => Err(self.sync_failed(&error)),
         }
+    }
+
+    fn sync_failed(&mut self, error: &io::Error) -> Error {
+        let details = format!("{}: fsync failed", self.place.name);
+        self.break_down(Error::io(error, details))
     }
 
     /// The file is another one now, of `bytes` synced bytes: `base` of them say what the log said up to

@@ -101,6 +101,35 @@ fn a_failed_sync_or_truncation_is_final_until_the_file_is_reopened() {
     }
 }
 
+/// A sync that runs elsewhere covers what had been appended when it began, and fails as finally as any.
+#[test]
+fn a_sync_elsewhere_is_as_good_as_one_here() {
+    let (_, faults, mut writer) = faulty(&Memory::new(2).whole);
+    assert!(writer.begin_sync().is_none(), "all of an opened file is durable");
+    let record = body(2);
+    writer.append(&[Entry::new(&record)]).unwrap();
+    let (end, syncing) = (writer.end(), writer.begin_sync().unwrap());
+    writer.append(&[Entry::new(&record)]).unwrap();
+    writer.end_sync(syncing.run()).unwrap();
+    assert_eq!(writer.durable(), end);
+    assert!(writer.durable() < writer.end());
+    let syncing = writer.begin_sync().unwrap();
+    writer.sync().unwrap();
+    writer.end_sync(syncing.run()).unwrap();
+    assert_eq!(writer.durable(), writer.end());
+
+    writer.append(&[Entry::new(&record)]).unwrap();
+    let syncing = writer.begin_sync().unwrap();
+    faults.plan(Operation::Sync, 0, 1, Fault::Error(5));
+    let error = writer.end_sync(syncing.run()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "I/O error: /a.db: fsync failed (Input/output error)"
+    );
+    assert_eq!(writer.append(&[Entry::new(&record)]), Err(error));
+    assert!(writer.begin_sync().is_none());
+}
+
 #[test]
 fn a_tail_that_cannot_be_kept_is_not_cut() {
     let torn = [&Memory::new(2).whole[..], b"torn"].concat();

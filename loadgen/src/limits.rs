@@ -57,8 +57,9 @@ pub const PHASES_MAX: usize = 32;
 /// Longest time that a server's program is given to tell its version; one that takes longer has none.
 pub const VERSION_MAX_MS: u64 = 2000;
 
-/// Clients from which on this program's memory for each of them is told: with fewer, what all of them share weighs more.
-pub const MEMORY_CLIENTS_MIN: usize = 500;
+/// Clients from which on this program's memory for each of them is told: with fewer, what all of them share weighs more,
+/// some twenty megabytes at most.
+pub const MEMORY_CLIENTS_MIN: usize = 2000;
 
 /// Clients of a thread that connect at the same time, at least, after attempts have failed. Servers that listen with a
 /// backlog of ten are among those that are measured.

@@ -9,6 +9,8 @@ use crate::limits::{ACCEPT_BATCH, ACCEPT_PAUSE_MS, LISTEN_BACKLOG};
 use crate::readiness::register;
 use crate::runtime::{ConnMeta, Security, Transport, Workers};
 use crate::tls;
+use crate::vlog::RateLimit;
+use log::Level;
 use rustix::io::Errno;
 use rustix::net::{Shutdown, SocketFlags, acceptfrom_with};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -22,6 +24,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::task::{AbortHandle, spawn_local};
+
+/// A network that is down is told of five times a second otherwise.
+static ACCEPT_FAILURES: RateLimit = RateLimit::new(1, 5);
 
 /// Number of the next unix client that has no name of its own.
 static NEXT_UNIX: AtomicU64 = AtomicU64::new(0);
@@ -230,7 +235,9 @@ async fn accept_for_ever(
                     break;
                 }
                 Err(error) => {
-                    log::warn!(target: "stream", "{target}: accept failed: {}", strerror(&error.into()));
+                    if ACCEPT_FAILURES.allows("stream", Level::Warn) {
+                        log::warn!(target: "stream", "{target}: accept failed: {}", strerror(&error.into()));
+                    }
                     tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
                     break;
                 }

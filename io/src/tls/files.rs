@@ -2,11 +2,12 @@
 
 use crate::errors::strerror;
 use crate::limits::TLS_FILE_BYTES;
+use rustix::fs::OFlags;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use x509_cert::Version;
 use x509_cert::crl::CertificateList;
@@ -102,7 +103,16 @@ fn contents(path: &Path) -> Result<Vec<u8>, String> {
     let shown = path.display();
     let failed = |error: io::Error| format!("{shown}: cannot be read ({})", strerror(&error));
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(failed)?;
+    // A pipe, a terminal or another device would be waited for, and everybody with it.
+    let nonblocking = OFlags::NONBLOCK.bits() as i32;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(nonblocking)
+        .open(path)
+        .map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(format!("{shown}: not a regular file"));
+    }
     file.take(TLS_FILE_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(failed)?;
@@ -166,5 +176,30 @@ pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String>
             ))
         }
         result => result.map_err(|error| pem_error(path, "private key", &error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    /// Whoever may write the column that names a file must not be able to hold up the server.
+    #[test]
+    fn nothing_is_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        for path in [pipe.as_path(), directory.path(), Path::new("/dev/zero")] {
+            let error = contents(path).unwrap_err();
+            assert_eq!(error, format!("{}: not a regular file", path.display()));
+        }
+        let long = directory.path().join("long");
+        fs::write(&long, vec![b'x'; TLS_FILE_BYTES as usize + 1]).unwrap();
+        let error = contents(&long).unwrap_err();
+        assert_eq!(
+            error,
+            format!("{}: longer than {TLS_FILE_BYTES} bytes", long.display())
+        );
     }
 }

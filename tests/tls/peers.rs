@@ -32,16 +32,21 @@ fn manners() -> Vec<Vec<&'static str>> {
     manners
 }
 
+/// Starts a server in one of these manners.
+fn listen(site: &Site<'_>, manner: &[&str]) -> (Server, String) {
+    println!("with {manner:?}");
+    let options = manner
+        .iter()
+        .fold(site.options(), |options, word| options.argument(*word));
+    site.listen(options)
+}
+
 #[test]
 fn every_program_is_served() {
     let scratch = Scratch::new();
     let site = Site::new(&scratch);
     for manner in manners() {
-        println!("with {manner:?}");
-        let options = manner
-            .iter()
-            .fold(site.options(), |options, word| options.argument(*word));
-        let (server, target) = site.listen(options);
+        let (server, target) = listen(&site, &manner);
         site.check(&target);
 
         let mut vsctl = site.command("ovs-vsctl");
@@ -140,11 +145,7 @@ fn large_messages_are_carried_whole() {
     let scratch = Scratch::new();
     let site = Site::new(&scratch);
     for manner in manners() {
-        println!("with {manner:?}");
-        let options = manner
-            .iter()
-            .fold(site.options(), |options, word| options.argument(*word));
-        let (server, target) = site.listen(options);
+        let (server, target) = listen(&site, &manner);
         server.client().transact(
             "Open_vSwitch",
             json!([{"op": "insert", "table": "Open_vSwitch", "row": {}}]),

@@ -165,6 +165,14 @@ fn what_is_missing_is_named() {
         wait_for_log(&server, told);
         server.stop();
     }
+
+    let crl = site.pki.old_revocation_list(Authority::Clients);
+    let (server, target) = site.listen(site.options().argument(format!("--ssl-crl={}", crl.display())));
+    wait_for_log(&server, "-crl.pem: not a revocation list of version 2");
+    let refused = site.as_identity(&site.client, &target);
+    assert_eq!(refused.status.code(), Some(1), "{}", refused.text());
+    wait_for_log(&server, "Revocation list must be readable to use SSL/TLS");
+    server.stop();
 }
 
 #[test]

@@ -155,16 +155,24 @@ impl<'s> Pki<'s> {
 
     /// Writes the authority's revocation list.
     pub fn revocation_list(&self, authority: Authority) -> PathBuf {
-        let file = self.scratch.join(&format!("{}-crl.pem", authority.name()));
         // The configuration of ovs-pki would make one of version 1.
         let config = self.directory(authority).join("ca.cnf");
         let text = fs::read_to_string(&config).expect("ovs-pki has written it");
         if !text.contains(CRL_SECTION) {
             fs::write(&config, text + CRL_SECTION).expect("it can be written");
         }
+        self.revocation_list_with(authority, &["-crlexts", "crl_ext"])
+    }
+
+    /// Writes the authority's revocation list in version 1, as openssl-ca(1) does without being told.
+    pub fn old_revocation_list(&self, authority: Authority) -> PathBuf {
+        self.revocation_list_with(authority, &[])
+    }
+
+    fn revocation_list_with(&self, authority: Authority, more: &[&str]) -> PathBuf {
+        let file = self.scratch.join(&format!("{}-crl.pem", authority.name()));
         let mut command = self.openssl_ca(authority);
-        command.args(["-gencrl", "-crlexts", "crl_ext", "-out"]);
-        run_ok(command.arg(&file));
+        run_ok(command.arg("-gencrl").args(more).arg("-out").arg(&file));
         file
     }
 

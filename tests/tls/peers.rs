@@ -4,7 +4,7 @@ use std::process::{Child, Stdio};
 
 use ovsdb_harness::command::run_ok;
 use ovsdb_harness::machine::Feature;
-use ovsdb_harness::{Client, Daemon, Peer, Scratch, Server, wait};
+use ovsdb_harness::{Client, Daemon, Peer, Scratch, Server, ServerOptions, wait};
 use serde_json::{Value, json};
 
 use crate::site::{Site, wait_for_log};
@@ -66,6 +66,44 @@ fn every_program_is_served() {
         python_idl(&site, &target);
         server.stop();
     }
+}
+
+/// Our client at the packaged server, the packaged client at ours: what they do and say is the same.
+#[test]
+fn clients_and_servers_of_both_peers_understand_each_other() {
+    let scratch = Scratch::new();
+    let site = Site::new(&scratch);
+    let told = |server: Peer| -> Vec<String> {
+        let file = scratch.join(&format!("{server:?}.db"));
+        std::fs::copy(&site.database, &file).expect("a file can be copied");
+        let options = ServerOptions::new(server, &format!("{server:?}")).database(&file);
+        let clients = site.pki.authority(Authority::Clients);
+        let keys = site.server.options(&clients).into_iter();
+        let (server, target) = site.listen(keys.fold(options, ServerOptions::argument));
+        let mut told = Vec::new();
+        for client in [Peer::Ours, Peer::Packaged] {
+            let insert =
+                r#"["Open_vSwitch", {"op": "insert", "table": "Open_vSwitch", "row": {"cur_cfg": 7}}]"#;
+            let remove = r#"["Open_vSwitch", {"op": "delete", "table": "Open_vSwitch", "where": []}]"#;
+            let dump = ["dump", &target, "Open_vSwitch", "Open_vSwitch", "cur_cfg"];
+            for words in [
+                &["list-dbs", &target][..],
+                &["transact", &target, insert],
+                &dump,
+                &["transact", &target, remove],
+            ] {
+                let text = run_ok(site.command(client.client()).args(words)).stdout;
+                // The only thing that differs is the uuid of the row.
+                told.push(text.lines().filter(|line| !line.contains("uuid")).collect());
+            }
+        }
+        server.stop();
+        told
+    };
+    let ours = told(Peer::Ours);
+    assert_eq!(ours[..4], ours[4..]);
+    assert_eq!(ours, told(Peer::Packaged));
+    assert!(ours[2].contains('7'), "{ours:?}");
 }
 
 /// The Python library's IDL reads the bridges and adds one.

@@ -10,10 +10,10 @@ use crate::watch::{Memory, Watch};
 const WAITS: u64 = 5_000;
 
 /// Clients that wait.
-const CLIENTS: u64 = 4;
+const CLIENTS: u64 = 3;
 
 /// How often such a crowd comes and goes.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 2;
 
 /// A wait for what never comes.
 fn wait_for_ever() -> Value {
@@ -21,8 +21,8 @@ fn wait_for_ever() -> Value {
         "columns": ["name"], "rows": [{"name": "never"}]})
 }
 
-/// Waits beyond a client's share are refused; those that are left when it goes are gone with it: a second and a third
-/// crowd finds the memory of the first.
+/// Waits beyond a client's share are refused; those that are left when it goes are gone with it: a second crowd
+/// finds the memory of the first.
 #[test]
 fn very_many_waits_are_bounded_and_go_with_their_client() {
     if Peer::under_test() == Peer::Packaged {

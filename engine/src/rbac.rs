@@ -137,7 +137,7 @@ impl<'a> Access<'a> {
         // A handful of roles at most: no index would be faster.
         let mut roles = store.table(self.roles).iter().map(|(_, row)| row);
         let Some(role) = roles.find(|row| is_named(schema, row, self.client.role)) else {
-            log::debug!(target: "ovsdb_rbac", "role \"{}\" not found in table {ROLES}", self.client.role);
+            log::info!(target: "ovsdb_rbac", "rbac: role \"{}\" not found in rbac roles table", self.client.role);
             return None;
         };
         let column = schema.column_named("permissions")?;

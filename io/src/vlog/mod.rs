@@ -39,6 +39,12 @@ thread_local! {
     static SUBPROGRAM: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
+/// The module of access control. Clients cause its messages as fast as they like, and it has no clock to limit them by.
+const RBAC: &str = "ovsdb_rbac";
+
+/// Upstream's limit for them.
+static RBAC_LIMIT: RateLimit = RateLimit::new(1, 1);
+
 static LOGGER: LazyLock<Logger> = LazyLock::new(Logger::new);
 
 struct Logger {
@@ -170,12 +176,15 @@ impl Log for Logger {
         if record.level() == log::Level::Trace {
             return;
         }
-        self.write(
-            module_of(record.target()),
-            record.level().into(),
-            *record.args(),
-            Console::AsConfigured,
-        );
+        let (module, level) = (module_of(record.target()), record.level().into());
+        if module == RBAC {
+            match RBAC_LIMIT.admit(module) {
+                Err(()) => return,
+                Ok(None) => {}
+                Ok(Some(told)) => self.write(module, level, format_args!("{told}"), Console::AsConfigured),
+            }
+        }
+        self.write(module, level, *record.args(), Console::AsConfigured);
     }
 
     fn flush(&self) {}

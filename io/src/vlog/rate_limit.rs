@@ -42,27 +42,35 @@ impl RateLimit {
         if level > log::max_level() {
             return false;
         }
-        if !honours_rate_limits(module) {
-            return true;
-        }
-        let now = Instant::now();
-        match self.withdraw(now) {
+        match self.admit(module) {
             Err(()) => false,
-            Ok(None) => true,
-            Ok(Some(Dropped { count, first, last })) => {
-                let (first, last) = (
-                    now.duration_since(first).as_secs(),
-                    now.duration_since(last).as_secs(),
-                );
-                log::log!(
-                    target: module,
-                    level,
-                    "Dropped {count} log messages in last {first} seconds (most recently, {last} seconds ago) \
-                     due to excessive rate"
-                );
+            Ok(told) => {
+                if let Some(told) = told {
+                    log::log!(target: module, level, "{told}");
+                }
                 true
             }
         }
+    }
+
+    /// Takes one message of `module` from the budget, or refuses it. What is to be told first of those that were
+    /// dropped, if any were.
+    pub(super) fn admit(&self, module: &str) -> Result<Option<String>, ()> {
+        if !honours_rate_limits(module) {
+            return Ok(None);
+        }
+        let now = Instant::now();
+        let dropped = self.withdraw(now)?;
+        Ok(dropped.map(|Dropped { count, first, last }| {
+            let (first, last) = (
+                now.duration_since(first).as_secs(),
+                now.duration_since(last).as_secs(),
+            );
+            format!(
+                "Dropped {count} log messages in last {first} seconds (most recently, {last} seconds ago) \
+                 due to excessive rate"
+            )
+        }))
     }
 
     /// Takes one message from the budget; what was dropped since the last one that passed.

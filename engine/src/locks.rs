@@ -64,6 +64,15 @@ pub struct Grant {
     pub notice: Option<Notice>,
 }
 
+/// Names of locks that one session has asked for, each list in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LocksAsked {
+    pub held: Vec<String>,
+    pub waiting: Vec<String>,
+    /// Stolen, and not given back.
+    pub lost: Vec<String>,
+}
+
 /// Why a lock request is refused; each is a `syntax error` of upstream's wording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LockError {
@@ -151,6 +160,25 @@ impl Locks {
             .is_some_and(|owner| owner.session == session)
     }
 
+    /// What became of the session's requests. Looks at every lock.
+    pub fn asked_by(&self, session: SessionId) -> LocksAsked {
+        let mut asked = LocksAsked::default();
+        for (name, lock) in &self.locks {
+            let place = lock.queue.iter().position(|waiter| waiter.session == session);
+            let list = match place {
+                Some(0) => &mut asked.held,
+                Some(_) => &mut asked.waiting,
+                None if lock.lost.contains(&session) => &mut asked.lost,
+                None => continue,
+            };
+            list.push(name.clone());
+        }
+        for list in [&mut asked.held, &mut asked.waiting, &mut asked.lost] {
+            list.sort_unstable();
+        }
+        asked
+    }
+
     /// Notes that commit `seq` of the database `epoch` relied on the present owner.
     pub fn note_assert(&mut self, name: &str, epoch: u64, seq: CommitSeq) {
         if let Some(lock) = self.locks.get_mut(name) {
@@ -221,6 +249,28 @@ mod tests {
             Some((B, NoticeMethod::Locked))
         );
         assert_eq!(locks.unlock(A, "l"), Err(LockError::NotAsked));
+    }
+
+    #[test]
+    fn what_a_session_has_asked_for_is_told() {
+        let mut locks = Locks::default();
+        for name in ["b", "a"] {
+            locks.request(A, name, LockMode::Lock).unwrap();
+        }
+        locks.request(A, "stolen", LockMode::Steal).unwrap();
+        locks.request(B, "stolen", LockMode::Steal).unwrap();
+        locks.request(B, "a", LockMode::Lock).unwrap();
+        let a = locks.asked_by(A);
+        assert_eq!(
+            (a.held, a.lost),
+            (vec!["a".to_owned(), "b".to_owned()], vec!["stolen".to_owned()])
+        );
+        let b = locks.asked_by(B);
+        assert_eq!(
+            (b.held, b.waiting),
+            (vec!["stolen".to_owned()], vec!["a".to_owned()])
+        );
+        assert_eq!(locks.asked_by(C), super::LocksAsked::default());
     }
 
     #[test]

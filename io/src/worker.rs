@@ -455,7 +455,7 @@ impl Handler for Worker {
         };
         self.with_sessions(io, |sessions, machine| sessions.open(session, traits, machine));
         self.conns.insert(session, conn);
-        remote.opened();
+        remote.opened(session);
         let may_be_silent = meta.transport == Transport::Unix || remote.is_dialled();
         let first_message = match self.bounds.first_message_ms {
             Some(limit_ms) if !may_be_silent => FirstMessage::expected(io.now_ms(), limit_ms),

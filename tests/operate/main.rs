@@ -3,6 +3,7 @@
 
 mod alike;
 mod limits;
+mod remotes;
 mod resume;
 
 use std::fs;

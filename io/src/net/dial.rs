@@ -9,6 +9,7 @@ use crate::runtime::{ConnMeta, Security, Transport, Workers};
 use crate::tls;
 use parking_lot::Mutex;
 use socket2::{Domain, Protocol, Socket, Type};
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -91,6 +92,7 @@ impl Dial {
             tls: Arc::clone(tls),
             known: Arc::clone(&known),
             clock: Instant::now(),
+            attempts: Cell::new(0),
         };
         let task = spawn_local(dialer.run(inbox)).abort_handle();
         Dial { task, events, known }
@@ -134,6 +136,8 @@ struct Dialer {
     tls: Arc<tls::Context>,
     known: Arc<Mutex<Known>>,
     clock: Instant,
+    /// Attempts over TCP so far.
+    attempts: Cell<usize>,
 }
 
 impl Dialer {
@@ -246,20 +250,30 @@ impl Dialer {
     }
 
     async fn connect_tcp(&self, host: &Host) -> io::Result<(TcpStream, SocketAddr)> {
-        let address = match host {
-            Host::Address(address) => *address,
-            Host::Name(name, port) => {
-                let mut found = tokio::net::lookup_host((name.as_str(), *port)).await?;
-                found
-                    .next()
-                    .ok_or_else(|| io::Error::from_raw_os_error(libc::EHOSTUNREACH))?
-            }
+        let mut addresses: Vec<SocketAddr> = match host {
+            Host::Address(address) => vec![*address],
+            // On a thread of its own, which the attempt does not wait for beyond its time.
+            Host::Name(name, port) => tokio::net::lookup_host((name.as_str(), *port)).await?.collect(),
         };
+        // An address that does not answer takes all the time of an attempt, so each begins with another one.
+        let count = addresses.len();
+        addresses.rotate_left(self.attempts.replace(self.attempts.get().wrapping_add(1)) % count.max(1));
+        let mut failure = io::Error::from_raw_os_error(libc::EHOSTUNREACH);
+        for address in addresses {
+            match self.connect_to(address).await {
+                Ok(stream) => return Ok((stream, address)),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    async fn connect_to(&self, address: SocketAddr) -> io::Result<TcpStream> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         set_dscp(&socket, address, self.dscp)?;
         let socket = TcpSocket::from_std_stream(socket.into());
-        Ok((socket.connect(address).await?, address))
+        socket.connect(address).await
     }
 }
 

@@ -40,6 +40,26 @@ pub struct Listener {
     tls: Option<Arc<tls::Context>>,
 }
 
+/// Why a socket does not listen.
+#[derive(Debug)]
+pub struct ListenError {
+    /// What failed, and the module of the log that upstream says it in.
+    module: &'static str,
+    text: String,
+    pub error: io::Error,
+}
+
+impl ListenError {
+    fn new(module: &'static str, text: String, error: io::Error) -> ListenError {
+        ListenError { module, text, error }
+    }
+
+    /// Says what failed.
+    pub fn log(&self) {
+        log::error!(target: self.module, "{}", self.text);
+    }
+}
+
 /// What a listener occupies beside its socket.
 #[derive(Debug)]
 struct Bound {
@@ -59,8 +79,13 @@ impl Drop for Bound {
 
 impl Listener {
     /// Opens `passive`, which was written `target`, with the given DSCP (0 to 63) for its connections; those of
-    /// `pssl:` are secured by `tls`. Errors have been logged as upstream does.
-    pub fn open(target: &str, passive: &Passive, dscp: u8, tls: &Arc<tls::Context>) -> io::Result<Listener> {
+    /// `pssl:` are secured by `tls`.
+    pub fn open(
+        target: &str,
+        passive: &Passive,
+        dscp: u8,
+        tls: &Arc<tls::Context>,
+    ) -> Result<Listener, ListenError> {
         match passive {
             Passive::Tcp(address) => Listener::open_tcp(target, *address, dscp),
             Passive::Tls(address) => Ok(Listener {
@@ -69,10 +94,12 @@ impl Listener {
             }),
             Passive::Unix(path) => Listener::open_unix(target, path.clone()),
             Passive::Inherited(number) => {
-                let socket = inherited_listener(*number).inspect_err(|error| {
-                    log::error!(target: "stream_unix", "{target}: not a listening socket ({})", strerror(error));
-                })?;
-                rustix::io::ioctl_fionbio(&socket, true)?;
+                let unfit = |error: io::Error| {
+                    let text = format!("{target}: not a listening socket ({})", strerror(&error));
+                    ListenError::new("stream_unix", text, error)
+                };
+                let socket = inherited_listener(*number).map_err(unfit)?;
+                rustix::io::ioctl_fionbio(&socket, true).map_err(|error| unfit(error.into()))?;
                 Ok(Listener {
                     socket,
                     bound: Bound {
@@ -86,23 +113,24 @@ impl Listener {
         }
     }
 
-    fn open_tcp(target: &str, address: SocketAddr, dscp: u8) -> io::Result<Listener> {
+    fn open_tcp(target: &str, address: SocketAddr, dscp: u8) -> Result<Listener, ListenError> {
         let suffix = target.split_once(':').map_or(target, |(_, suffix)| suffix);
         let step = |what: &'static str| {
-            move |error: &io::Error| {
-                log::error!(target: "socket_util", "{suffix}: {what}: {}", strerror(error));
+            move |error: io::Error| {
+                let text = format!("{suffix}: {what}: {}", strerror(&error));
+                ListenError::new("socket_util", text, error)
             }
         };
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))
-            .inspect_err(step("socket"))?;
-        socket.set_nonblocking(true)?;
+            .map_err(step("socket"))?;
+        socket.set_nonblocking(true).map_err(step("set_nonblocking"))?;
         socket
             .set_reuse_address(true)
-            .inspect_err(step("setsockopt(SO_REUSEADDR)"))?;
-        socket.bind(&address.into()).inspect_err(step("bind"))?;
-        set_dscp(&socket, address, dscp).inspect_err(step("set_dscp"))?;
-        socket.listen(LISTEN_BACKLOG).inspect_err(step("listen"))?;
-        let bound = socket.local_addr().inspect_err(step("getsockname"))?;
+            .map_err(step("setsockopt(SO_REUSEADDR)"))?;
+        socket.bind(&address.into()).map_err(step("bind"))?;
+        set_dscp(&socket, address, dscp).map_err(step("set_dscp"))?;
+        socket.listen(LISTEN_BACKLOG).map_err(step("listen"))?;
+        let bound = socket.local_addr().map_err(step("getsockname"))?;
         let port = bound.as_socket().map(|bound| bound.port());
         if address.port() == 0
             && let Some(port) = port
@@ -121,21 +149,21 @@ impl Listener {
         })
     }
 
-    fn open_unix(target: &str, path: PathBuf) -> io::Result<Listener> {
-        let socket = bind_unix(&path).inspect_err(|error| {
-            log::error!(target: "stream_unix", "{}: binding failed: {}", path.display(), strerror(error));
-        })?;
+    fn open_unix(target: &str, path: PathBuf) -> Result<Listener, ListenError> {
+        let failed = |text: String, error: io::Error| {
+            ListenError::new("stream_unix", format!("{text}: {}", strerror(&error)), error)
+        };
+        let socket =
+            bind_unix(&path).map_err(|error| failed(format!("{}: binding failed", path.display()), error))?;
         cleanup::add_file(&path);
         let bound = Bound {
             target: target.to_owned(),
             port: None,
             file: Some(path),
         };
-        rustix::io::ioctl_fionbio(&socket, true)?;
-        if let Err(error) = rustix::net::listen(&socket, LISTEN_BACKLOG) {
-            log::error!(target: "stream_unix", "{target}: listen: {}", strerror(&error.into()));
-            return Err(error.into());
-        }
+        rustix::io::ioctl_fionbio(&socket, true)
+            .and_then(|()| rustix::net::listen(&socket, LISTEN_BACKLOG))
+            .map_err(|error| failed(format!("{target}: listen"), error.into()))?;
         Ok(Listener {
             socket,
             bound,
@@ -320,7 +348,7 @@ mod tests {
         let Ok(Remote::Passive(passive)) = target.parse() else {
             panic!("{target}")
         };
-        Listener::open(target, &passive, 48, &Arc::default())
+        Listener::open(target, &passive, 48, &Arc::default()).map_err(|failure| failure.error)
     }
 
     fn read_all(mut client: impl Read) -> String {

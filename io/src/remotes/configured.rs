@@ -1,12 +1,16 @@
 //! Remotes that stand in a database: `db:DB,TABLE,COLUMN` (`ovsdb-server`(1)).
 
 use crate::net::Column;
+use crate::vlog::RateLimit;
 use ovsdb_engine::datum::{Atom, Datum, Str};
 use ovsdb_engine::ids::{ColumnIdx, TableId};
 use ovsdb_engine::schema::{AtomicType, TableSchema};
 use ovsdb_engine::session::Catalog;
 use ovsdb_engine::store::{Row, View};
 use std::collections::BTreeMap;
+
+/// Rows are read again with every commit.
+static DESCRIPTORS: RateLimit = RateLimit::new(1, 1);
 
 /// How a remote is to be served.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,7 +53,12 @@ pub(crate) fn read(column: &Column, catalog: &Catalog) -> Result<Wanted, String>
     match (ty.key.atomic, &ty.key.reference) {
         (AtomicType::String, _) => {
             for (_, row) in view.table(table).iter() {
-                for target in row.get(idx).keys().filter_map(text_of) {
+                for target in row
+                    .get(idx)
+                    .keys()
+                    .filter_map(text_of)
+                    .filter(|target| may_be_stored(target))
+                {
                     wanted.insert(target.to_owned(), Options::default());
                 }
             }
@@ -61,6 +70,7 @@ pub(crate) fn read(column: &Column, catalog: &Catalog) -> Result<Wanted, String>
                     let Atom::Uuid(uuid) = atom else { continue };
                     if let Some((_, remote)) = view.table(reference.table).get(*uuid)
                         && let Some(target) = columns.target(remote)
+                        && may_be_stored(target)
                     {
                         wanted.insert(target.to_owned(), columns.options(remote));
                     }
@@ -75,6 +85,19 @@ pub(crate) fn read(column: &Column, catalog: &Catalog) -> Result<Wanted, String>
         }
     }
     Ok(wanted)
+}
+
+/// Whether a database may name the remote: a descriptor means something to whoever started the process only.
+fn may_be_stored(target: &str) -> bool {
+    const MODULE: &str = "ovsdb_server";
+    let may_be = !target.starts_with("pfd:");
+    if !may_be && DESCRIPTORS.allows(MODULE, log::Level::Warn) {
+        log::warn!(
+            target: MODULE,
+            "pfd: remotes can only be specified on the command line; ignoring \"{target}\" from database"
+        );
+    }
+    may_be
 }
 
 /// The first text in a column that is not empty, in the order of the rows.

@@ -16,9 +16,11 @@ use crate::limits::{LISTEN_RETRY_MAX, LISTEN_RETRY_MIN};
 use crate::net::{Active, Dial, Listener, Passive, Remote, Serving};
 use crate::runtime::Workers;
 use crate::tls;
+use ovsdb_engine::ids::SessionId;
 use ovsdb_engine::sequencer::Rights;
 use ovsdb_engine::session::{Shared, Which};
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -57,6 +59,15 @@ enum Carrier {
     Failed(Retry),
     /// It can never be opened as it is, which has been logged.
     Hopeless,
+}
+
+impl Carrier {
+    /// A port that cannot be listened on, which is logged; `before` tells of earlier attempts.
+    fn failed(target: &str, error: &io::Error, before: Option<Retry>) -> Carrier {
+        let error = strerror(error);
+        log::error!(target: "ovsdb_jsonrpc_server", "{target}: listen failed: {error}");
+        Carrier::Failed(before.map_or_else(Retry::first, Retry::next))
+    }
 }
 
 /// When to try again what has failed.
@@ -171,7 +182,7 @@ impl Remotes {
         for (target, options) in wanted {
             match self.open.get_mut(&target) {
                 Some(open) => open.adjust(options),
-                None => self.open(target, options),
+                None => self.open(target, options, None),
             }
         }
     }
@@ -208,12 +219,9 @@ impl Remotes {
                 continue;
             };
             self.table.remove(open.number);
-            self.open(target.clone(), open.options);
-            match self.open.get_mut(&target).map(|open| &mut open.carrier) {
-                Some(Carrier::Failed(next)) => *next = retry.next(),
-                _ => {
-                    log::info!(target: "ovsdb_jsonrpc_server", "{target}: listening after {} attempts", retry.attempts + 1)
-                }
+            self.open(target.clone(), open.options, Some(retry));
+            if let Some(Carrier::Listening(_)) = self.open.get(&target).map(|open| &open.carrier) {
+                log::info!(target: "ovsdb_jsonrpc_server", "{target}: listening after {} attempts", retry.attempts + 1);
             }
         }
     }
@@ -231,6 +239,7 @@ impl Remotes {
                 Carrier::Dialling(dial) => Some(dial.status()),
                 _ => None,
             },
+            session: open.entry.dialled_session(),
         })
     }
 
@@ -271,7 +280,7 @@ impl Remotes {
             .disconnect(Which::Remote(open.number), "remote deconfigured");
     }
 
-    fn open(&mut self, target: String, options: Options) {
+    fn open(&mut self, target: String, options: Options, before: Option<Retry>) {
         self.numbers += 1;
         let number = self.numbers;
         let rights = Rights {
@@ -282,7 +291,7 @@ impl Remotes {
         let entry = Arc::new(RemoteEntry::new(rights, options.probe_ms));
         self.table.insert(number, Arc::clone(&entry));
         let carrier = match target.parse() {
-            Ok(Remote::Passive(passive)) => self.listen(&target, &passive, &options, number),
+            Ok(Remote::Passive(passive)) => self.listen(&target, &passive, &options, number, before),
             Ok(Remote::Active(active)) => self.dial(&target, active, &options, number, &entry),
             Ok(Remote::Column(_)) => {
                 log::warn!(target: "ovsdb_server", "{target}: a remote in a database cannot name another one");
@@ -307,16 +316,29 @@ impl Remotes {
         );
     }
 
-    fn listen(&self, target: &str, passive: &Passive, options: &Options, number: u64) -> Carrier {
+    /// `before` tells of attempts that failed.
+    fn listen(
+        &self,
+        target: &str,
+        passive: &Passive,
+        options: &Options,
+        number: u64,
+        before: Option<Retry>,
+    ) -> Carrier {
         let dscp = options.dscp.unwrap_or(DSCP_DEFAULT);
-        let serving = Listener::open(target, passive, dscp, &self.tls)
-            .and_then(|listener| listener.serve(self.workers.clone(), number));
-        match serving {
-            Ok(serving) => Carrier::Listening(serving),
-            Err(error) => {
-                log::error!(target: "ovsdb_jsonrpc_server", "{target}: listen failed: {}", strerror(&error));
-                Carrier::Failed(Retry::first())
+        let listener = match Listener::open(target, passive, dscp, &self.tls) {
+            Ok(listener) => listener,
+            Err(failure) => {
+                // Again and again one line is enough.
+                if before.is_none() {
+                    failure.log();
+                }
+                return Carrier::failed(target, &failure.error, before);
             }
+        };
+        match listener.serve(self.workers.clone(), number) {
+            Ok(serving) => Carrier::Listening(serving),
+            Err(error) => Carrier::failed(target, &error, before),
         }
     }
 
@@ -361,4 +383,6 @@ pub(crate) struct RemoteStatus<'r> {
     pub(crate) sessions_count: usize,
     pub(crate) bound_port: Option<u16>,
     pub(crate) dial: Option<crate::net::DialStatus>,
+    /// The session with a peer that is dialled, or the last one there was.
+    pub(crate) session: Option<SessionId>,
 }

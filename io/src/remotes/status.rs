@@ -20,6 +20,9 @@ use uuid::Uuid;
 /// Keys of `status` that change by themselves.
 const AGES: [&str; 2] = ["sec_since_connect", "sec_since_disconnect"];
 
+/// Keys and values of `status`.
+type Pairs = BTreeMap<&'static str, String>;
+
 /// Operations, as JSON, that bring one database up to date.
 pub(crate) struct Report {
     pub(crate) database: Arc<Database>,
@@ -55,9 +58,10 @@ impl Remotes {
                 // A target that is no remote, or not yet, has nobody connected.
                 let absent = RemoteStatus::absent(target);
                 let status = statuses.get(target).unwrap_or(&absent);
-                if columns.differ(row, status) {
+                let pairs = self.pairs_of(status);
+                if columns.differ(row, status, &pairs) {
                     is_changed = true;
-                    columns.update(&schema.name, row.uuid(), status, list.item());
+                    columns.update(&schema.name, row.uuid(), status, &pairs, list.item());
                 }
             }
             list.end();
@@ -69,6 +73,22 @@ impl Remotes {
             }
         }
         reports
+    }
+
+    /// The column `status`.
+    fn pairs_of(&self, status: &RemoteStatus<'_>) -> Pairs {
+        let mut pairs = status.pairs();
+        if let Some(session) = status.session {
+            let asked = self.shared.locks.lock().asked_by(session);
+            let lists = [
+                ("locks_held", asked.held),
+                ("locks_waiting", asked.waiting),
+                ("locks_lost", asked.lost),
+            ];
+            let named = lists.into_iter().filter(|(_, names)| !names.is_empty());
+            pairs.extend(named.map(|(key, names)| (key, names.join(" "))));
+        }
+        pairs
     }
 }
 
@@ -110,17 +130,17 @@ impl StatusColumns {
         }
     }
 
-    fn differ(&self, row: &Row, status: &RemoteStatus<'_>) -> bool {
+    fn differ(&self, row: &Row, status: &RemoteStatus<'_>, pairs: &Pairs) -> bool {
         let is_connected = Datum::One(Atom::Boolean(status.is_connected()));
         let is_other =
             |column: Option<ColumnIdx>, datum: &Datum| column.is_some_and(|idx| row.get(idx) != datum);
         is_other(self.is_connected, &is_connected)
             || self
                 .status
-                .is_some_and(|idx| lasting(row.get(idx)) != lasting_of(&status.pairs()))
+                .is_some_and(|idx| lasting(row.get(idx)) != lasting_of(pairs))
     }
 
-    fn update(&self, table: &str, uuid: Uuid, status: &RemoteStatus<'_>, out: &mut Vec<u8>) {
+    fn update(&self, table: &str, uuid: Uuid, status: &RemoteStatus<'_>, pairs: &Pairs, out: &mut Vec<u8>) {
         let mut op = write::Members::begin(out);
         write::string(op.key("op"), "update");
         write::string(op.key("table"), table);
@@ -131,7 +151,7 @@ impl StatusColumns {
             write::boolean(row.key("is_connected"), status.is_connected());
         }
         if self.status.is_some() {
-            write_map(row.key("status"), &status.pairs());
+            write_map(row.key("status"), pairs);
         }
         row.end();
         op.end();
@@ -145,6 +165,7 @@ impl<'r> RemoteStatus<'r> {
             sessions_count: 0,
             bound_port: None,
             dial: None,
+            session: None,
         }
     }
 
@@ -152,9 +173,9 @@ impl<'r> RemoteStatus<'r> {
         self.sessions_count > 0
     }
 
-    /// The column `status`.
-    fn pairs(&self) -> BTreeMap<&'static str, String> {
-        let mut pairs = BTreeMap::new();
+    /// What the column `status` says of connections.
+    fn pairs(&self) -> Pairs {
+        let mut pairs = Pairs::new();
         if let Some(port) = self.bound_port {
             pairs.insert("bound_port", port.to_string());
         }
@@ -191,7 +212,7 @@ fn lasting(datum: &Datum) -> BTreeMap<&str, &str> {
     pairs.filter(|(key, _)| !AGES.contains(key)).collect()
 }
 
-fn lasting_of<'p>(pairs: &'p BTreeMap<&'static str, String>) -> BTreeMap<&'p str, &'p str> {
+fn lasting_of(pairs: &Pairs) -> BTreeMap<&str, &str> {
     pairs
         .iter()
         .map(|(key, value)| (*key, value.as_str()))
@@ -199,7 +220,7 @@ fn lasting_of<'p>(pairs: &'p BTreeMap<&'static str, String>) -> BTreeMap<&'p str
         .collect()
 }
 
-fn write_map(out: &mut Vec<u8>, pairs: &BTreeMap<&'static str, String>) {
+fn write_map(out: &mut Vec<u8>, pairs: &Pairs) {
     out.extend_from_slice(b"[\"map\",");
     let mut list = write::Items::begin(out);
     for (key, value) in pairs {

@@ -3,8 +3,9 @@
 use crate::net::reconnect::End;
 use crate::net::{Ended, PROBE_INTERVAL_DEFAULT_MS};
 use crate::runtime::Transport;
+use ovsdb_engine::ids::SessionId;
 use ovsdb_engine::sequencer::Rights;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -22,6 +23,8 @@ pub(crate) struct RemoteEntry {
     /// In milliseconds; negative for the transport's default.
     probe_ms: AtomicI64,
     sessions: AtomicUsize,
+    /// The latest of them, if it is we who connect.
+    latest: Mutex<Option<SessionId>>,
     /// Present for a remote that we dial.
     ended: OnceLock<Ended>,
 }
@@ -81,8 +84,16 @@ impl RemoteEntry {
         }
     }
 
-    pub(crate) fn opened(&self) {
+    pub(crate) fn opened(&self, session: SessionId) {
         self.sessions.fetch_add(1, Ordering::Relaxed);
+        if self.is_dialled() {
+            *self.latest.lock() = Some(session);
+        }
+    }
+
+    /// The session with a server that we dial; `None` for remotes that listen, which have many.
+    pub(crate) fn dialled_session(&self) -> Option<SessionId> {
+        *self.latest.lock()
     }
 
     pub(crate) fn closed(&self) {

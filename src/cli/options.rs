@@ -54,10 +54,13 @@ impl LogOptions {
             log::warn!(target: "vlog", "{target}: cannot log there ({error})");
         }
         if let Some(file) = &self.log_file {
-            // A file that cannot be opened is a warning in the log already, and no reason not to run.
-            if vlog::set_log_file(file.as_deref()).is_err() {
-                log::debug!(target: "vlog", "running without a log file");
-            }
+            // Whoever wants a log would look for it in vain, as upstream sees it, too.
+            vlog::set_log_file(file.as_deref()).map_err(|error| {
+                let shown = file
+                    .as_deref()
+                    .map_or_else(String::new, |file| format!("={}", file.display()));
+                Fatal::with_io(format!("--log-file{shown}: cannot log there"), &error)
+            })?;
         }
         Ok(())
     }

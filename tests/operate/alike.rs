@@ -215,3 +215,22 @@ fn an_active_server_of_a_pair_is_started_alike() {
         ended.stderr
     );
 }
+
+#[test]
+fn a_log_file_that_cannot_be_opened_stops_the_start() {
+    for peer in [Peer::Packaged, Peer::under_test()] {
+        let scratch = Scratch::new();
+        let load = scratch.write("load.ovsschema", schema::LOAD);
+        let file = create_database(peer, &scratch, "load.db", &load);
+        let ended = ServerOptions::new(peer, "load")
+            .database(&file)
+            .argument("--log-file=missing/server.log")
+            .start_in_vain(&scratch);
+        assert_eq!(ended.status.code(), Some(1), "{peer:?}");
+        assert!(
+            ended.stderr.contains("missing/server.log"),
+            "{peer:?}: {}",
+            ended.stderr
+        );
+    }
+}

@@ -6,6 +6,7 @@ use ovsdb_io::bounds::Bounds;
 
 /// Bounds for clients; the defaults hurt no program of OVN.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Limits")]
 pub(crate) struct LimitOptions {
     /// Sessions at most; further clients are closed at once. By default the system's limit of descriptors
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

@@ -52,9 +52,9 @@ impl Writer {
         );
     }
 
-    fn begin(&mut self, port: &mut Port, length: Duration) {
+    fn begin(&mut self, port: &mut Port, until: Instant) {
         let now = Instant::now();
-        self.open = Some((now, now + length));
+        self.open = Some((now, until));
         if self.interval.is_none() {
             for client in port.clients() {
                 for _ in 0..self.depth {
@@ -126,7 +126,9 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         .progress
         .phase("transactions", fleet.board(), Counter::Done, goal);
     let (cpu, start) = (trial.cpu(), Instant::now());
-    fleet.post(move |writer, port| writer.begin(port, length));
+    // One end for all: what has been sent is counted after it, and must be all there is.
+    let until = start + length;
+    fleet.post(move |writer, port| writer.begin(port, until));
     trial.wait(&fleet, "the end of the time", |_| start.elapsed() >= length)?;
     let (done, took) = (Board::get(&fleet.board().done), start.elapsed().as_secs_f64());
     trial.outcome.clients = writers;

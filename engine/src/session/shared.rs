@@ -165,11 +165,19 @@ impl Shared {
         self.catalog.load().find(name).cloned()
     }
 
-    /// Hands each worker what it is told.
+    /// Hands each worker what it is told, and wakes it when it has all of that: woken by the first, it would be through
+    /// before the second comes, and be woken again.
     pub fn tell(&self, told: impl IntoIterator<Item = Told>) {
+        let mut workers: Vec<WorkerId> = Vec::new();
         for told in told {
             let worker = told.ticket().worker;
-            self.worker(worker).push(WorkerEvent::Told(told));
+            self.worker(worker).leave(WorkerEvent::Told(told));
+            if !workers.contains(&worker) {
+                workers.push(worker);
+            }
+        }
+        for worker in workers {
+            self.worker(worker).wake();
         }
     }
 

@@ -13,6 +13,10 @@ pub const READ_BUSY_BYTES: usize = 16 << 10;
 /// Largest empty buffer that a connection keeps; a larger one (after a huge message) is given back.
 pub const READ_KEEP_BYTES: usize = 64 << 10;
 
+/// Bytes of an unfinished message from which on its buffer grows fourfold. Larger messages are few, and each of them
+/// may be a hundred megabytes.
+pub const READ_LONG_BYTES: usize = 1 << 20;
+
 /// Buffers of [`READ_BUSY_BYTES`] that a worker keeps for the next busy connection (1 MiB at most);
 /// further ones are freed.
 pub const READ_POOL_BUFFERS: usize = 64;

@@ -189,6 +189,13 @@ impl Store {
         });
     }
 
+    /// Makes room for the changes of so many rows.
+    pub fn expect(&mut self, rows: usize) {
+        let journal = self.journal();
+        journal.touched.reserve(rows);
+        journal.places.reserve(rows);
+    }
+
     /// Adds a row; its `_uuid` must be new to the table.
     pub fn insert(&mut self, table: TableId, row: Row) -> RowSlot {
         let slot = self.take_slot(table);

@@ -84,6 +84,9 @@ enum Next {
     Park,
 }
 
+/// Bytes of the result of an insertion, and a comma; hardly any other operation has a longer one.
+const RESULT_BYTES: usize = r#"{"uuid":["uuid","01234567-89ab-cdef-0123-456789abcdef"]},"#.len();
+
 /// Executes `program` and commits it, all or nothing.
 ///
 /// The store must have no open transaction, and has none afterwards.
@@ -101,7 +104,10 @@ pub fn execute(store: &mut Store, program: &Program, ctx: &mut Context<'_>) -> O
         asserted_locks: Vec::new(),
         deadline_ms: None,
     };
-    let mut reply = vec![b'['];
+    let count = program.operations().len();
+    run.store.expect(count);
+    let mut reply = Vec::with_capacity(RESULT_BYTES * count);
+    reply.push(b'[');
     for (at, operation) in program.operations().iter().enumerate() {
         if at > 0 {
             reply.push(b',');

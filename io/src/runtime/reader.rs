@@ -8,7 +8,7 @@ use super::stream::Stream;
 use super::worker::{Worker, WorkerCell};
 use crate::errors::strerror;
 use crate::limits::{
-    HANDSHAKE_READ_BYTES, READ_BUSY_BYTES, READ_IDLE_BYTES, READ_KEEP_BYTES, READS_PER_POLL,
+    HANDSHAKE_READ_BYTES, READ_BUSY_BYTES, READ_IDLE_BYTES, READ_KEEP_BYTES, READ_LONG_BYTES, READS_PER_POLL,
 };
 use crate::tls::{complain_of_read, explain};
 use rustix::buffer::spare_capacity;
@@ -330,11 +330,18 @@ async fn receive<H: Handler>(
     }
 }
 
-/// Makes room for a busy read behind what is there; doubles when a message is larger.
+/// Makes room for a busy read behind what is there; doubles when a message is larger, and later quadruples: what is
+/// copied then is copied to pages that nobody has had yet, and room that is not used is not taken from the system.
 fn make_room(buffer: &mut Vec<u8>) {
-    if buffer.capacity() - buffer.len() < READ_BUSY_BYTES / 2 {
-        buffer.reserve(READ_BUSY_BYTES);
+    if buffer.capacity() - buffer.len() >= READ_BUSY_BYTES / 2 {
+        return;
     }
+    let is_long = buffer.len() >= READ_LONG_BYTES;
+    buffer.reserve(if is_long {
+        3 * buffer.len()
+    } else {
+        READ_BUSY_BYTES
+    });
 }
 
 /// Gives back what a buffer holds beyond its need: an empty one goes to the pool or is freed, the few bytes of a

@@ -1,6 +1,6 @@
 //! Pass 1: rows whose columns all have the values from before the transaction are not changed at all.
 
-use crate::store::{Row, Store};
+use crate::store::Store;
 
 /// Puts the old version back wherever the new one is equal to it.
 pub(super) fn drop_unchanged(store: &mut Store) {
@@ -21,15 +21,11 @@ pub(super) fn restore_if_unchanged(store: &mut Store, at: usize) -> bool {
     if old.ptr_eq(new) {
         return false;
     }
-    if is_changed(old, new) {
+    // Shared contents are recognised by pointer.
+    if !old.has_columns_of(new) {
         return true;
     }
     let old = old.clone();
     store.replace(table, slot, old);
     false
-}
-
-/// True if some column differs. Shared contents are recognised by pointer.
-fn is_changed(old: &Row, new: &Row) -> bool {
-    old.columns() != new.columns()
 }

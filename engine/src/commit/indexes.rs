@@ -79,7 +79,7 @@ impl Conflict<'_> {
         };
         match &touched.old {
             None => "was inserted by this transaction".to_owned(),
-            Some(old) if old.columns() == new.columns() => unmodified.to_owned(),
+            Some(old) if old.has_columns_of(new) => unmodified.to_owned(),
             Some(old) if are_equal(old, new, self.index) => {
                 "existed in the database before this transaction, which modified some of the row's \
                  columns but not any columns in this index"

@@ -93,7 +93,7 @@ impl Replay<'_> {
 }
 
 fn modified(schema: &TableSchema, row: &Row, given: Vec<(ColumnIdx, Datum)>, is_diff: bool) -> Result<Row> {
-    let mut columns = row.columns().to_vec();
+    let mut columns = row.to_columns();
     for (idx, datum) in given {
         let ty = &schema.column(idx).ty;
         let column = &mut columns[idx.at()];

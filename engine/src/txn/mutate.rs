@@ -60,7 +60,7 @@ impl Mutate {
                 .table(self.table)
                 .at(slot)
                 .expect("a mutation removes no rows");
-            let mut columns = row.columns().to_vec();
+            let mut columns = row.to_columns();
             self.mutations.apply(&mut columns, schema)?;
             run.store.replace(self.table, slot, Row::new(columns));
         }

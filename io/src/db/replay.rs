@@ -323,7 +323,7 @@ mod tests {
 
     fn contents(store: &Store) -> String {
         let rows = store.table(TableId(0)).iter();
-        let columns = rows.map(|(_, row)| format!("{:?} {:?}", row.columns()[0], &row.columns()[2..]));
+        let columns = rows.map(|(_, row)| format!("{:?} {:?}", row.uuid(), &row.to_columns()[2..]));
         let mut rows: Vec<String> = columns.collect();
         rows.sort();
         rows.join("\n")

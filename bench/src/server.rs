@@ -7,7 +7,7 @@ use bytes::Bytes;
 use ovsdb_engine::database::Database;
 use ovsdb_engine::ids::{SessionId, WorkerId};
 use ovsdb_engine::inbox::Inbox;
-use ovsdb_engine::sequencer::{self, Event, Now, Rights, Sequencer, Settings};
+use ovsdb_engine::sequencer::{self, ColumnDiff, Event, Now, Rights, Sequencer, Settings};
 use ovsdb_engine::session::{Flow, Machine, SessionBounds, SessionIds, Sessions, Shared, Traits};
 use ovsdb_engine::store::Store;
 use ovsdb_storage::record::{Digest, Encoder, Entry, Front, Magic};
@@ -84,7 +84,7 @@ impl Server {
         ));
         let inbox = Inbox::new(|| {});
         let settings = Settings {
-            column_diff: true,
+            column_diff: ColumnDiff::new(true),
             nonce: Uuid::nil(),
         };
         let mut sequencer = Sequencer::new(store, Arc::clone(&shared.locks), settings);

@@ -1,5 +1,7 @@
 //! The commands of the control socket beside the packaged server's: the same words, the same answers.
 
+use std::fs;
+
 use ovsdb_harness::server::create_database;
 use ovsdb_harness::{Peer, Scratch, Server, ServerOptions, schema, wait};
 use serde_json::json;
@@ -232,5 +234,34 @@ fn a_log_file_that_cannot_be_opened_stops_the_start() {
             "{peer:?}: {}",
             ended.stderr
         );
+    }
+}
+
+#[test]
+fn differences_in_files_are_turned_on_by_command() {
+    for peer in [Peer::Packaged, Peer::under_test()] {
+        let scratch = Scratch::new();
+        let load = scratch.write("load.ovsschema", schema::LOAD);
+        let file = create_database(peer, &scratch, "load.db", &load);
+        let server = ServerOptions::new(peer, "load")
+            .database(&file)
+            .argument("--disable-file-column-diff")
+            .start(&scratch);
+        let mut client = server.client();
+        let mut has_differences = |total: i64| {
+            let insert = json!({"op": "insert", "table": "Counter", "row": {"name": "c"}});
+            let update = json!({"op": "update", "table": "Counter", "where": [], "row": {"total": total}});
+            client.transact("Load", json!([insert]));
+            client.transact("Load", json!([update]));
+            fs::read_to_string(&file)
+                .expect("the file is there")
+                .contains("_is_diff")
+        };
+        assert!(!has_differences(1), "{peer:?}");
+        server
+            .control("ovsdb/file/column-diff-enable", &[])
+            .expect("the command is there with the option");
+        assert!(has_differences(2), "{peer:?}");
+        server.stop();
     }
 }

@@ -37,6 +37,7 @@ use parking_lot::{Mutex, MutexGuard};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use uuid::Uuid;
 
 /// The time of a turn: wall clock for `_date`, a monotonic one for everything else. Milliseconds.
@@ -46,11 +47,29 @@ pub struct Now {
     pub monotonic_ms: u64,
 }
 
+/// Whether columns are logged as differences (`_is_diff`), which servers before 2.15 cannot read. A switch that all
+/// databases of a process share: what is written from then on follows it.
+#[derive(Clone, Debug)]
+pub struct ColumnDiff(Arc<AtomicBool>);
+
+impl ColumnDiff {
+    pub fn new(is_on: bool) -> ColumnDiff {
+        ColumnDiff(Arc::new(AtomicBool::new(is_on)))
+    }
+
+    pub fn is_on(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub fn turn_on(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// How records are written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
-    /// Columns are logged as differences (`_is_diff`), which servers before 2.15 cannot read.
-    pub column_diff: bool,
+    pub column_diff: ColumnDiff,
     /// Goes into the ids of commits that are not logged, so that those die with the process.
     pub nonce: Uuid,
 }
@@ -297,7 +316,7 @@ impl Sequencer {
                 client: rights.client(),
                 owns_lock: &owns_lock,
                 version: entropy,
-                column_diff: self.settings.column_diff,
+                column_diff: self.settings.column_diff.is_on(),
                 nonce: self.settings.nonce,
             };
             let outcome = txn::execute(&mut self.store, &submission.program, &mut context);

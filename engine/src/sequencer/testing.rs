@@ -1,6 +1,6 @@
 //! A sequencer without threads, for the tests of this module.
 
-use super::{Event, Group, Now, Rights, Sequencer, Settings, Submission, Ticket};
+use super::{ColumnDiff, Event, Group, Now, Rights, Sequencer, Settings, Submission, Ticket};
 use crate::ids::{RequestId, SessionId, WorkerId};
 use crate::schema;
 use crate::store::Store;
@@ -28,7 +28,7 @@ impl Bench {
         let schema = Arc::new(with_json(text, |value| schema::parse(value).unwrap()));
         let store = Store::new(Arc::clone(&schema), 1, Uuid::from_u128(1));
         let settings = Settings {
-            column_diff: true,
+            column_diff: ColumnDiff::new(true),
             nonce: Uuid::nil(),
         };
         let sequencer = Sequencer::new(store, Arc::default(), settings);

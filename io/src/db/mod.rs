@@ -31,7 +31,7 @@ use crate::limits::HISTORY_BYTES_MAX;
 use log_role::{LogRole, LogState};
 use ovsdb_engine::database::Database;
 use ovsdb_engine::inbox::Inbox;
-use ovsdb_engine::sequencer::{Event, Rights, Sequencer, Settings, Submission};
+use ovsdb_engine::sequencer::{ColumnDiff, Event, Rights, Sequencer, Settings, Submission};
 use ovsdb_engine::session::Shared;
 use ovsdb_engine::store::Store;
 use ovsdb_engine::txn::Program;
@@ -68,12 +68,12 @@ pub(crate) struct Hosted {
     rewriter: Rewriter,
     works: Arc<Works>,
     threads: Vec<JoinHandle<()>>,
-    column_diff: bool,
+    column_diff: ColumnDiff,
     state: Arc<LogState>,
 }
 
 /// How databases are served.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct HostSettings {
     pub(crate) durability: Durability,
     pub(crate) sequencer: Settings,
@@ -120,11 +120,11 @@ impl Hosted {
         };
         let has_light_log = log_role.may_be_light();
         let sequencer_role = SequencerRole {
-            sequencer: Sequencer::new(store, Arc::clone(&shared.locks), settings.sequencer),
+            sequencer: Sequencer::new(store, Arc::clone(&shared.locks), settings.sequencer.clone()),
             inbox: inbox.clone(),
             log: log.clone(),
             rewriter: rewriter.clone(),
-            column_diff: settings.sequencer.column_diff,
+            column_diff: settings.sequencer.column_diff.clone(),
             resume: settings.resume,
             shared: Arc::clone(shared),
             waiting: VecDeque::new(),
@@ -166,7 +166,7 @@ impl Hosted {
                 spawn_local(run_task(log, turns.1));
             }
         }
-        let column_diff = settings.sequencer.column_diff;
+        let column_diff = settings.sequencer.column_diff.clone();
         let hosted = Hosted {
             name: database.name().to_owned(),
             lineage: database.lineage,
@@ -185,7 +185,8 @@ impl Hosted {
         &self,
         done: impl FnOnce(Result<(), Error>) + Send + 'static,
     ) -> std::io::Result<()> {
-        let (name, rewriter, column_diff) = (self.name.clone(), self.rewriter.clone(), self.column_diff);
+        let (name, rewriter, column_diff) =
+            (self.name.clone(), self.rewriter.clone(), self.column_diff.is_on());
         std::thread::Builder::new()
             .name("compaction".to_owned())
             .spawn(move || {

@@ -10,7 +10,7 @@ use super::rewrite::Rewriter;
 use super::role::{Left, Role};
 use crate::limits::EVENTS_PER_GROUP_CUT;
 use ovsdb_engine::inbox::Inbox;
-use ovsdb_engine::sequencer::{ConversionStep, Event, Sequencer};
+use ovsdb_engine::sequencer::{ColumnDiff, ConversionStep, Event, Sequencer};
 use ovsdb_engine::session::{Gate, Shared};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub(super) struct SequencerRole {
     pub(super) log: Inbox<LogEvent>,
     pub(super) rewriter: Rewriter,
     /// How conversions are to write the file.
-    pub(super) column_diff: bool,
+    pub(super) column_diff: ColumnDiff,
     /// See [`HostSettings`](super::HostSettings).
     pub(super) resume: bool,
     pub(super) shared: Arc<Shared>,
@@ -162,7 +162,7 @@ impl SequencerRole {
                     database,
                     rewriter: self.rewriter.clone(),
                     shared: Arc::clone(&self.shared),
-                    column_diff: self.column_diff,
+                    column_diff: self.column_diff.is_on(),
                     resume: self.resume,
                 });
             }

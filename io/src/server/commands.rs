@@ -97,6 +97,9 @@ pub(super) fn register(commands: &mut Commands, server: &Shared) {
     add("ovsdb-server/tlog-list", "", 0..=0, tlog_list);
     add("ovsdb-server/perf-counters-show", "", 0..=0, perf_counters_show);
     add("ovsdb-server/perf-counters-clear", "", 0..=0, perf_counters_clear);
+    if !server.borrow().settings.sequencer.column_diff.is_on() {
+        add("ovsdb/file/column-diff-enable", "", 0..=0, column_diff_enable);
+    }
     if server.borrow().disable_no_data_conversion {
         // Files of standalone databases hold all data after a conversion, with the option and without.
         add(
@@ -323,6 +326,12 @@ fn set_excluded_tables(server: &Shared, args: &[String], answer: Answer) {
         server.replication.set_excluded_tables(tables);
     }
     settle(answer, allowed);
+}
+
+/// Once no server before 2.15 will have to read the files.
+fn column_diff_enable(server: &Shared, _args: &[String], answer: Answer) {
+    server.borrow().settings.sequencer.column_diff.turn_on();
+    answer.done();
 }
 
 fn tlog_set(server: &Shared, args: &[String], answer: Answer) {

@@ -37,7 +37,7 @@ use ovsdb_engine::database::Database;
 use ovsdb_engine::ids::WorkerId;
 use ovsdb_engine::inbox::Inbox;
 use ovsdb_engine::schema::Schema;
-use ovsdb_engine::sequencer::Settings;
+use ovsdb_engine::sequencer::{ColumnDiff, Settings};
 use ovsdb_engine::server_db;
 use ovsdb_engine::session::{Catalog, Shared};
 use ovsdb_engine::store::Store;
@@ -229,7 +229,7 @@ async fn control(
         durability: config.durability,
         resume: config.resume,
         sequencer: Settings {
-            column_diff: config.column_diff,
+            column_diff: ColumnDiff::new(config.column_diff),
             nonce: Uuid::new_v4(),
         },
         placement,

@@ -176,6 +176,14 @@ pub const HANDSHAKE_READ_BYTES: usize = 4 << 10;
 /// millisecond, and that is how long others wait for each. What is beyond waits for the next turns, in order.
 pub const HANDSHAKE_STEPS_PER_TURN: usize = 2;
 
+/// Milliseconds after which a client that has come by TLS is expected to give up if it is not connected: the shortest
+/// that upstream's clients wait (`lib/reconnect.c`).
+pub const HANDSHAKE_PATIENCE_MS: u64 = 1000;
+
+/// The same for one that takes itself for connected and waits for a first word: after so long upstream's clients ask
+/// whether somebody is there, and after as long again they give up.
+pub const HANDSHAKE_PATIENCE_ANSWERED_MS: u64 = 5000;
+
 /// Milliseconds that a handshake may wait for its peer, all its waits together; then it is closed. Time in which the
 /// peer waits for us does not count, so that ten thousand clients that come at once do not lose theirs in our queue.
 pub const HANDSHAKE_WAIT_MS: u64 = 10_000;
@@ -185,6 +193,7 @@ pub const HANDSHAKE_WAIT_MS: u64 = 10_000;
 pub const HANDSHAKES_PENDING_MAX: usize = 8192;
 
 const _: () = assert!(TICK_MS < HANDSHAKE_WAIT_MS);
+const _: () = assert!(HANDSHAKE_PATIENCE_MS < HANDSHAKE_PATIENCE_ANSWERED_MS);
 const _: () = assert!(READ_IDLE_BYTES < HANDSHAKE_READ_BYTES && HANDSHAKE_READ_BYTES < READ_BUSY_BYTES);
 
 /// Bytes of a message from which on it is parsed by another thread than its worker's. Parsing and compiling go at some

@@ -2,7 +2,7 @@
 
 use super::handler::{Closed, ConnId, ConnMeta};
 use super::output::Output;
-use super::steps::Step;
+use super::steps::Patience;
 use super::stream::Stream;
 use crate::tls::Pump;
 use slab::Slab;
@@ -33,8 +33,8 @@ pub(super) struct Entering {
     pub(super) waited_ms: u64,
     /// Something has come of the peer that we have not looked at yet.
     pub(super) waits_for_us: bool,
-    /// What the peer's next message is looked at for.
-    pub(super) next: Step,
+    /// How long the peer goes on waiting for us.
+    pub(super) patience: Patience,
 }
 
 /// Whether the connection's reader may ask for more.

@@ -79,7 +79,7 @@ mod tests {
     use super::super::connection::Entering;
     use super::super::driver::Driver;
     use super::super::handler::{ConnMeta, Transport};
-    use super::super::steps::Step;
+    use super::super::steps::Patience;
     use super::super::stream::Stream;
     use super::*;
     use std::future::Future;
@@ -111,7 +111,7 @@ mod tests {
                     meta,
                     waited_ms: 0,
                     waits_for_us: false,
-                    next: Step::Begin,
+                    patience: Patience::Unanswered { begun_ms: 0 },
                 };
                 connections.insert(Rc::new(stream), None, Phase::Handshake(Box::new(entering)))
             };

@@ -1,9 +1,9 @@
 //! The one task of a connection that reads, under either driver, until the connection ends.
 
 use super::connection::{Connection, Entering, Phase, Reading};
-use super::handler::{Closed, ConnId, Handler};
+use super::handler::{Closed, ConnId, Handler, Outgoing};
 use super::port::Port;
-use super::steps::Step;
+use super::steps::Patience;
 use super::stream::Stream;
 use super::worker::{Worker, WorkerCell};
 use crate::errors::strerror;
@@ -73,18 +73,19 @@ fn has_peer_closed(connection: &Connection) -> bool {
 /// Waits for the worker to have time for the next step of a handshake, if `conn` is in one. A peer that has left
 /// meanwhile gets none.
 async fn step_allowed<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, stream: &Stream) {
-    let (steps, step) = {
+    let (steps, gives_up_ms) = {
         let mut worker = cell.borrow_mut();
         let steps = worker.port.handshakes.steps();
+        let now_ms = worker.port.now_ms();
         let Some(entering) = entering(&mut worker.port, conn) else {
             return;
         };
         entering.waits_for_us = true;
-        let step = entering.next;
+        let gives_up_ms = entering.patience.ends_ms(now_ms);
         worker.port.open_turn();
-        (steps, step)
+        (steps, gives_up_ms)
     };
-    steps.take(step).await;
+    steps.take(gives_up_ms).await;
     let mut worker = cell.borrow_mut();
     let Some(entering) = entering(&mut worker.port, conn) else {
         return steps.give_back();
@@ -140,7 +141,7 @@ fn decrypt<H: Handler>(worker: &mut Worker<H>, conn: ConnId, raw: &mut Vec<u8>) 
             connection.phase = Phase::Open;
             handler.opened(port, conn, meta);
         }
-        (Ok(()), Phase::Handshake(entering)) if wants_write => entering.next = Step::End,
+        (Ok(()), Phase::Handshake(entering)) if pump.is_answered() => entering.patience = Patience::Answered,
         _ => {}
     }
     let Some(connection) = port.connections.get(conn) else {

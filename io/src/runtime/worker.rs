@@ -7,10 +7,10 @@
 
 use super::connection::{Entering, Phase, Reading};
 use super::driver::Driver;
-use super::handler::{ConnId, Handler, Security};
+use super::handler::{ConnId, Handler, Outgoing, Security};
 use super::port::{Flushed, Port, Turn};
 use super::start::{Adopted, Shared};
-use super::steps::Step;
+use super::steps::Patience;
 use super::stream::Stream;
 use super::turn_time::TurnTime;
 use super::{reader, writer};
@@ -96,7 +96,9 @@ fn adopt<H: Handler>(driver: Driver, cell: &WorkerCell<H>, adopted: Adopted) {
                     meta,
                     waited_ms: 0,
                     waits_for_us: false,
-                    next: Step::Begin,
+                    patience: Patience::Unanswered {
+                        begun_ms: port.now_ms(),
+                    },
                 };
                 let phase = Phase::Handshake(Box::new(entering));
                 let conn = port.connections.insert(Rc::clone(&stream), tls, phase);

@@ -4,7 +4,9 @@ use super::certificate;
 use super::complaint::{Side, complain};
 use super::context::Context;
 use crate::limits::TLS_SEAL_BYTES;
-use rustls::{ClientConnection, Connection, Error, ServerConfig, ServerConnection};
+use rustls::{
+    ClientConnection, Connection, Error, HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection,
+};
 use std::fmt;
 use std::io::{self, BufRead, IoSlice, Write};
 use std::sync::Arc;
@@ -58,6 +60,12 @@ impl Pump {
 
     pub fn is_handshaking(&self) -> bool {
         self.session.is_handshaking()
+    }
+
+    /// Whether the peer has all that it needs to take the connection for made: in TLS 1.3, our first answer.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.session.protocol_version() == Some(ProtocolVersion::TLSv1_3)
+            && self.session.handshake_kind() == Some(HandshakeKind::Full)
     }
 
     /// Says that the handshake failed.

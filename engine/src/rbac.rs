@@ -15,7 +15,6 @@ use crate::error::{OvsdbError, Result, Tag};
 use crate::ids::{ColumnIdx, RowSlot, TableId};
 use crate::schema::{AtomicType, Schema, TableSchema};
 use crate::store::{Row, Store};
-use parking_lot::Mutex;
 
 /// The table whose presence turns access control on.
 const ROLES: &str = "RBAC_Role";
@@ -138,7 +137,7 @@ impl<'a> Access<'a> {
         // A handful of roles at most: no index would be faster.
         let mut roles = store.table(self.roles).iter().map(|(_, row)| row);
         let Some(role) = roles.find(|row| is_named(schema, row, self.client.role)) else {
-            tell_missing(self.client.role);
+            log::info!(target: "ovsdb_rbac", "rbac: role \"{}\" not found in rbac roles table", self.client.role);
             return None;
         };
         let column = schema.column_named("permissions")?;
@@ -240,14 +239,5 @@ fn text_of(atom: &Atom) -> Option<&str> {
     match atom {
         Atom::String(text) => Some(text.as_str()),
         _ => None,
-    }
-}
-/// Says that a role is not there: once, since every request of its clients misses it.
-fn tell_missing(role: &str) {
-    static MISSED: Mutex<String> = Mutex::new(String::new());
-    let mut missed = MISSED.lock();
-    if *missed != role {
-        role.clone_into(&mut missed);
-        log::info!(target: "ovsdb_rbac", "rbac: role \"{role}\" not found in rbac roles table");
     }
 }

@@ -7,6 +7,7 @@ use ovsdb_harness::{Client, wait};
 use serde_json::json;
 
 use crate::bystander::{Bystander, Scene, foreign_items, insertion};
+use crate::watch::{Memory, Watch};
 
 /// Requests that a vanishing client leaves behind.
 const ABANDONED: u64 = 50;
@@ -129,6 +130,7 @@ fn clients_that_vanish_hold_up_nobody() {
 fn a_client_that_never_reads_holds_up_nobody() {
     let scene = Scene::new();
     let mut bystander = Bystander::new(&scene.server);
+    let (memory, watch) = (Memory::mark(&scene.server), Watch::start(&scene.server));
     let mut deaf = Client::connect(&scene.server.tcp());
     deaf.call("monitor", json!(["Load", "m", {"Item": {}}]))
         .expect("the monitor is accepted");
@@ -142,6 +144,11 @@ fn a_client_that_never_reads_holds_up_nobody() {
     let foreign = json!([{"op": "delete", "table": "Item", "where": [["name", "!=", "bystander"]]}]);
     assert_eq!(writer.transact("Load", foreign)[0]["count"], json!(UNREAD_ROWS));
     bystander.check();
+    watch.finish("a client that never reads");
+    memory.check(
+        "a client that never reads",
+        UNREAD_ROWS as usize * UNREAD_ROW_BYTES,
+    );
 
     // When it starts to listen it hears everything, merged or not: in the end there is the row of the bystander.
     let mut held = BTreeSet::new();

@@ -4,7 +4,7 @@ use ovsdb_harness::{Client, wait};
 use serde_json::json;
 
 use crate::bystander::{Bystander, Scene};
-use crate::watch::Watch;
+use crate::watch::{FACTOR_COMMAND_MAX, Memory, Watch};
 
 /// Connections at a time.
 const CONNECTIONS: usize = 500;
@@ -58,7 +58,7 @@ fn the_control_socket_answers_errors_and_goes_on() {
 fn what_is_no_command_closes_the_control_connection_only() {
     let scene = Scene::new();
     let mut bystander = Bystander::new(&scene.server);
-    let watch = Watch::start(&scene.server);
+    let (memory, watch) = (Memory::mark(&scene.server), Watch::start(&scene.server));
     let mut line = vec![b'x'; 10 << 20];
     line.push(b'\n');
     for bytes in [
@@ -80,6 +80,7 @@ fn what_is_no_command_closes_the_control_connection_only() {
     let refused = scene.server.control(&name, &[]).expect_err("no such command");
     assert!(refused.contains("is not a valid command"));
     watch.finish("the control socket");
+    memory.check_times("the control socket", name.len(), FACTOR_COMMAND_MAX);
     bystander.check();
 }
 

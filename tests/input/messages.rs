@@ -5,6 +5,7 @@ use ovsdb_harness::{Client, wait};
 use serde_json::json;
 
 use crate::bystander::{Bystander, Scene};
+use crate::watch::{Memory, Watch};
 
 /// Deepest nesting of a message that is accepted; the message is the first level, its params the second.
 const DEPTH_MAX: usize = 1000;
@@ -114,7 +115,9 @@ fn nested(depth: usize) -> Vec<u8> {
 fn a_message_that_is_none_closes_its_connection_only() {
     let scene = Scene::new();
     let mut bystander = Bystander::new(&scene.server);
+    let watch = Watch::start(&scene.server);
     for (what, bytes, line) in refused() {
+        let memory = Memory::mark(&scene.server);
         for remote in [scene.server.tcp(), scene.server.remote()] {
             println!("{what}, {}", remote.target());
             let start = scene.server.log().len();
@@ -127,7 +130,9 @@ fn a_message_that_is_none_closes_its_connection_only() {
             scene.wait_for_log(start, line);
         }
         bystander.check();
+        memory.check(what, 2 * bytes.len());
     }
+    watch.finish("messages that are none");
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn a_client_has_so_many_monitors_and_no_more() {
     }
     let scene = Scene::new();
     let mut bystander = Bystander::new(&scene.server);
-    let watch = Watch::start(&scene.server);
+    let (memory, watch) = (Memory::mark(&scene.server), Watch::start(&scene.server));
     let mut client = Client::connect(&scene.server.tcp());
     let ids: Vec<u64> = (0..MONITORS)
         .map(|at| client.send("monitor_cond", json!(["Load", at, {"Counter": {}}])))
@@ -43,6 +43,9 @@ fn a_client_has_so_many_monitors_and_no_more() {
         }
     }
     watch.finish("monitors");
+    let request =
+        json!({"id": MONITORS, "method": "monitor_cond", "params": ["Load", MONITORS, {"Counter": {}}]});
+    memory.check("monitors", MONITORS * request.to_string().len());
     drop(client);
     bystander.check();
 }
@@ -51,6 +54,7 @@ fn a_client_has_so_many_monitors_and_no_more() {
 #[test]
 fn an_id_of_a_megabyte_is_an_id() {
     let scene = Scene::new();
+    let (memory, watch) = (Memory::mark(&scene.server), Watch::start(&scene.server));
     let mut client = Client::connect(&scene.server.tcp());
     let mut id = json!({"deep": [null, true, 1.5, "s".repeat(1000)]});
     while id.to_string().len() < 1 << 20 {
@@ -77,6 +81,8 @@ fn an_id_of_a_megabyte_is_an_id() {
         .call("monitor_cancel", json!([id]))
         .expect_err("it is gone");
     assert_eq!(again, json!("unknown monitor"));
+    watch.finish("a long id");
+    memory.check("a long id", 4 * id.to_string().len());
 }
 
 /// Conditions may speak of columns that are not monitored and of `_uuid`, with literals in between.

@@ -5,7 +5,7 @@ use ovsdb_harness::{Client, Peer};
 use serde_json::{Value, json};
 
 use crate::bystander::{Bystander, Scene, foreign_items};
-use crate::watch::Watch;
+use crate::watch::{FACTOR_MEANING_MAX, Memory, Watch};
 
 /// The load schema's tables, one with edges, and one that refers.
 const EDGES: &str = r#"{
@@ -244,7 +244,8 @@ fn a_condition_of_very_many_clauses_is_evaluated() {
         )
         .collect();
     client.transact("Load", Value::Array(rows));
-    let watch = Watch::start(&scene.server);
+    let (memory, watch) = (Memory::mark(&scene.server), Watch::start(&scene.server));
+    let mut sent = 0;
     for (clause, count) in [
         (json!(["name", "==", "very many"]), 100),
         (json!(["number", "!=", 1_000_000_000]), 100),
@@ -253,6 +254,7 @@ fn a_condition_of_very_many_clauses_is_evaluated() {
     ] {
         let mut clauses = vec![clause; 100_000];
         clauses.push(json!(["name", "!=", "bystander"]));
+        sent = sent.max(json!(clauses).to_string().len());
         let results = client.transact(
             "Load",
             json!([{"op": "select", "table": "Item", "where": clauses, "columns": ["number"]}]),
@@ -260,6 +262,7 @@ fn a_condition_of_very_many_clauses_is_evaluated() {
         assert_eq!(results[0]["rows"].as_array().map(Vec::len), Some(count));
     }
     watch.finish("100,000 clauses");
+    memory.check_times("100,000 clauses", sent, FACTOR_MEANING_MAX);
     bystander.check();
 }
 
@@ -298,9 +301,11 @@ fn a_hundred_thousand_forward_references_are_resolved() {
     };
     let mut operations: Vec<Value> = (0..COUNT).map(holder).collect();
     operations.push(json!({"op": "abort"}));
-    let watch = Watch::start(&scene.server);
+    let sent = json!(operations).to_string().len();
+    let (memory, watch) = (Memory::mark(&scene.server), Watch::start(&scene.server));
     let results = client.transact("Load", Value::Array(operations));
     watch.finish("forward references");
+    memory.check_times("forward references", sent, FACTOR_MEANING_MAX);
     assert_eq!(results.len(), COUNT + 1);
     assert_eq!(results[COUNT]["error"], "aborted");
     bystander.check();
@@ -383,7 +388,8 @@ fn weak_references_to_very_many_rows_go_with_them() {
     for _ in 0..2 {
         operations.push(json!({"op": "insert", "table": "Holder", "row": {"weak": ["set", all]}}));
     }
-    let watch = Watch::start(&scene.server);
+    let sent = json!(operations).to_string().len();
+    let (memory, watch) = (Memory::mark(&scene.server), Watch::start(&scene.server));
     assert_eq!(client.transact("Load", Value::Array(operations)).len(), ROWS + 2);
     let deleted = client.transact(
         "Load",
@@ -391,6 +397,7 @@ fn weak_references_to_very_many_rows_go_with_them() {
     );
     assert_eq!(deleted[0]["count"], json!(ROWS), "{deleted:?}");
     watch.finish("weak references");
+    memory.check_times("weak references", sent, FACTOR_MEANING_MAX);
     let holders = client.transact(
         "Load",
         json!([{"op": "select", "table": "Holder", "where": [], "columns": ["weak", "_uuid"]}]),

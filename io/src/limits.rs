@@ -50,6 +50,23 @@ pub const SOCKET_UNSENT_BYTES: u32 = 128 << 10;
 /// Milliseconds between two ticks of a worker. Upstream's smallest probe interval is 1,000 ms.
 pub const TICK_MS: u64 = 200;
 
+/// Bytes of a message from which it is one of those that take long: parsing takes some 100 µs.
+pub const HEAVY_MESSAGE_BYTES_MIN: usize = 32 << 10;
+
+/// What a turn spends on messages that take long before the next one has to wait for its turn: an echo is to be
+/// answered within milliseconds, beside any number of them.
+pub const HEAVY_TURN_TIME: Duration = Duration::from_micros(500);
+
+/// Connections that are let go on with such messages at once; as many may fit into a turn's share.
+pub const HEAVY_RELEASED_MAX: usize = 16;
+
+/// Connections of a worker that are looked after in one tick at least: some 100 µs. Up to so many, each is in every tick.
+pub const SWEEP_CONNECTIONS_MIN: usize = 512;
+
+/// Ticks in which every connection is looked after once, however many there are: within a second, which is little
+/// beside the intervals of probes.
+pub const SWEEP_TICKS: usize = 5;
+
 /// Milliseconds of one turn from which on it is logged, as upstream does.
 pub const TURN_LONG_MS: u64 = 1000;
 

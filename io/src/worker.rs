@@ -2,16 +2,19 @@
 
 use crate::background::{Background, Large, Prepared};
 use crate::bounds::Bounds;
+use crate::heavy::{self, Heavy};
 use crate::limits::{ARENA_KEEP_BYTES, BACKGROUND_MESSAGE_BYTES_MIN};
 use crate::net::reconnect::End;
 use crate::net::{FirstMessage, Inactivity, Verdict};
 use crate::remotes::{RemoteEntry, RemoteTable};
 use crate::runtime::{Closed, ConnId, ConnMeta, Handler, Outgoing, Transport};
-use crate::tally::{Event, Holdings, Tallies};
+use crate::sweep::Sweep;
+use crate::tally::{Event, Tallies};
 use crate::tls::Content;
 use crate::vlog::RateLimit;
 use bumpalo::Bump;
 use bytes::Bytes;
+use ovsdb_engine::hash::HashMap;
 use ovsdb_engine::ids::{SessionId, WorkerId};
 use ovsdb_engine::inbox::Inbox;
 use ovsdb_engine::sequencer::Rights;
@@ -20,8 +23,9 @@ use ovsdb_wire::frame::{Flags, Framer, Scan};
 use ovsdb_wire::message::{self, Message};
 use ovsdb_wire::parse::{Parser, SyntaxError};
 use ovsdb_wire::value::Value;
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 use uuid::Uuid;
 
 /// The request by which a server asks a silent client whether it is there.
@@ -43,6 +47,10 @@ pub(crate) struct Worker {
     index: usize,
     tallies: Arc<Tallies>,
     bounds: Bounds,
+    sweep: Sweep,
+    heavy: Heavy,
+    /// Large messages that have come back and wait for their turn.
+    returned: VecDeque<Prepared>,
     /// Messages since they were last added to the tallies.
     messages_uncounted: u64,
     background: Arc<Background>,
@@ -119,30 +127,51 @@ impl Worker {
             sessions: Sessions::new(worker, shared),
             ids: SessionIds::new(worker),
             remotes,
-            connections: HashMap::new(),
-            conns: HashMap::new(),
+            connections: HashMap::default(),
+            conns: HashMap::default(),
             parser: Parser::with_factor(bounds.session.parsed_factor_max),
             arena: Bump::new(),
             scratch: Vec::new(),
             index: usize::from(worker.0),
             tallies,
             bounds,
+            sweep: Sweep::default(),
+            heavy: Heavy::default(),
+            returned: VecDeque::new(),
             messages_uncounted: 0,
             background,
             prepared,
         }
     }
 
-    /// Brings the tallies up to date.
-    fn tally(&mut self, io: &dyn Outgoing) {
+    /// Looks after some of the connections, and brings the tallies up to date once all have been looked at.
+    fn sweep(&mut self, io: &mut dyn Outgoing, now_ms: u64) {
         let messages = std::mem::take(&mut self.messages_uncounted);
         self.tallies.count(Event::MessageReceived, messages);
-        let (_, monitors, requests) = self.sessions.counts();
-        self.tallies.worker(self.index).set(Holdings {
-            monitors,
-            requests,
-            backlog_bytes: self.connections.keys().map(|conn| io.backlog(*conn)).sum(),
-        });
+        for conn in self.sweep.next(self.connections.keys().copied()) {
+            self.look_after(io, conn, now_ms);
+            if let Some(connection) = self.connections.get(&conn) {
+                let (monitors, requests) = self.sessions.holdings(connection.session);
+                self.sweep.add(monitors, requests, io.backlog(conn));
+            }
+        }
+        if let Some(holdings) = self.sweep.finish() {
+            self.tallies.worker(self.index).set(holdings);
+        }
+    }
+
+    /// Lets connections go on whose messages take long.
+    fn release_heavy(&mut self, io: &mut dyn Outgoing) {
+        while let Some(conn) = self.heavy.release() {
+            let Some(connection) = self.connections.get_mut(&conn) else {
+                continue;
+            };
+            connection.is_waiting = false;
+            if connection.is_blocked {
+                self.heavy.held_up(conn);
+            }
+            io.pause_reading(conn, connection.is_blocked);
+        }
     }
 
     /// Hands over the message at the front of `buffer`; false when there is no whole one, or it has to wait.
@@ -173,6 +202,19 @@ impl Worker {
                     return false;
                 }
                 Ok(Handed::Waits)
+            }
+            Ok(Scan::Text { end, flags }) if heavy::is_heavy(&unread[..end]) => {
+                if self.heavy.admit(conn) {
+                    let begun = Instant::now();
+                    let outcome = self.hand_over(io, session, &mut unread[..end], flags);
+                    self.heavy.took(begun.elapsed());
+                    outcome
+                } else {
+                    // It has been heard, only not listened to.
+                    connection.first_message.came();
+                    io.soon();
+                    Ok(Handed::Waits)
+                }
             }
             Ok(Scan::Text { end, flags }) => self.hand_over(io, session, &mut unread[..end], flags),
             Err(error) => Err(Refusal::syntax(&error)),
@@ -507,6 +549,7 @@ impl Handler for Worker {
             return;
         };
         self.conns.remove(&connection.session);
+        self.heavy.forget(conn);
         self.sessions.closed(connection.session);
         connection.remote.closed();
         self.tallies.count(Event::SessionClosed, 1);
@@ -527,6 +570,7 @@ impl Handler for Worker {
             return;
         };
         connection.is_blocked = true;
+        self.heavy.held_up(conn);
         io.pause_reading(conn, true);
         self.sessions.blocked(connection.session);
     }
@@ -543,24 +587,31 @@ impl Handler for Worker {
 
     fn woken(&mut self, io: &mut dyn Outgoing) {
         self.with_sessions(io, |sessions, machine| sessions.turn(machine));
-        let prepared = self.prepared.clone();
-        for prepared in prepared.drain() {
+        self.returned.extend(self.prepared.drain());
+        while !self.heavy.is_spent()
+            && let Some(prepared) = self.returned.pop_front()
+        {
+            let begun = Instant::now();
             self.take_prepared(io, prepared);
+            self.heavy.took(begun.elapsed());
         }
+        if !self.returned.is_empty() {
+            io.soon();
+        }
+        self.release_heavy(io);
     }
 
     fn tick(&mut self, io: &mut dyn Outgoing, now_ms: u64) {
-        let conns: Vec<ConnId> = self.connections.keys().copied().collect();
-        for conn in conns {
-            self.look_after(io, conn, now_ms);
-        }
+        self.sweep(io, now_ms);
         // Who is not woken by publications does not keep an old version alive for longer than this.
         self.with_sessions(io, |sessions, machine| sessions.turn(machine));
-        self.tally(io);
     }
 
     fn turn_end(&mut self, io: &mut dyn Outgoing) {
         self.with_sessions(io, |sessions, machine| sessions.turn_end(machine));
+        if self.heavy.turn_end() {
+            io.soon();
+        }
     }
 }
 

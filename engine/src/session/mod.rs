@@ -257,13 +257,10 @@ impl Sessions {
         }
     }
 
-    /// Number of sessions, of their monitors, and of their transactions without an answer.
-    pub fn counts(&self) -> (usize, usize, usize) {
-        (
-            self.sessions.len(),
-            self.sessions.values().map(|session| session.monitors.len()).sum(),
-            self.sessions.values().map(|session| session.requests.len()).sum(),
-        )
+    /// Number of a session's monitors, and of its transactions without an answer.
+    pub fn holdings(&self, id: SessionId) -> (usize, usize) {
+        let session = self.sessions.get(&id);
+        session.map_or((0, 0), |session| (session.monitors.len(), session.requests.len()))
     }
 
     /// Brings the list of databases up to date: to be called before each request.

@@ -15,6 +15,17 @@ pub struct ConnId {
     pub(super) serial: u32,
 }
 
+#[cfg(test)]
+impl ConnId {
+    /// One of many for tests.
+    pub(crate) fn numbered(number: u32) -> ConnId {
+        ConnId {
+            slot: number,
+            serial: number,
+        }
+    }
+}
+
 /// What carries a connection's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
@@ -122,6 +133,9 @@ pub trait Outgoing {
     /// Asks for another call of `woken` once the events that are ready have been served, and when a fan-out and the
     /// pause after it are over: the way to cut long work into steps.
     fn again(&mut self);
+
+    /// Asks for another call of `woken` once the events that are ready have been served, fan-out or not.
+    fn soon(&mut self);
 
     /// Monotonic time in milliseconds, the same clock as `tick`'s.
     fn now_ms(&self) -> u64;

@@ -46,6 +46,8 @@ pub(super) struct Port {
     pub(super) turn: Turn,
     /// The handler wants to be woken.
     pub(super) again: bool,
+    /// It wants that before a fan-out is over.
+    pub(super) soon: bool,
     turner: Rc<Notify>,
     /// Empty buffers of READ_BUSY_BYTES.
     pub(super) read_pool: Vec<Vec<u8>>,
@@ -93,6 +95,7 @@ impl Port {
             fanout: Fanout::default(),
             turn: Turn::Closed,
             again: false,
+            soon: false,
             turner,
             read_pool: Vec::new(),
             shared,
@@ -404,6 +407,10 @@ impl Outgoing for Port {
 
     fn again(&mut self) {
         self.again = true;
+    }
+
+    fn soon(&mut self) {
+        self.soon = true;
     }
 
     fn now_ms(&self) -> u64 {

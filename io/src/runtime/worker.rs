@@ -195,7 +195,8 @@ enum Next {
 fn run_turn<H: Handler>(cell: &WorkerCell<H>, chunk: &mut Vec<ConnId>, time: &mut TurnTime) -> Next {
     let mut worker = cell.borrow_mut();
     let Worker { handler, port } = &mut *worker;
-    if std::mem::take(&mut port.again) {
+    let is_soon = std::mem::take(&mut port.soon);
+    if std::mem::take(&mut port.again) || is_soon {
         port.open_turn();
         handler.woken(port);
     }
@@ -221,7 +222,7 @@ fn run_turn<H: Handler>(cell: &WorkerCell<H>, chunk: &mut Vec<ConnId>, time: &mu
     }
     let is_asked = port.handshakes.steps().renew();
     time.took(since);
-    if is_asked || matches!(port.turn, Turn::Open { .. }) || port.has_unflushed() {
+    if is_asked || port.soon || matches!(port.turn, Turn::Open { .. }) || port.has_unflushed() {
         return Next::Turn;
     }
     match (port.again, port.pause_end()) {

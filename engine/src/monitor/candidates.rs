@@ -66,10 +66,10 @@ impl Candidates {
         Candidates::Slots(slots)
     }
 
-    /// Calls `each` for the blocks that hold candidates, with their places, in order of slot.
+    /// Calls `each` for the blocks that hold candidates, with their places, where there may be no row, in order of slot.
     pub(super) fn each_block<'v>(self, table: &'v TableView, each: &mut dyn FnMut(RowBlock<'v>, Places)) {
         let slots = match self {
-            Candidates::Scan => return table.blocks().for_each(|block| each(block, block.places())),
+            Candidates::Scan => return table.blocks().for_each(|block| each(block, Places::ALL)),
             Candidates::Slots(slots) => slots,
         };
         for of_block in slots.chunk_by(|a, b| a.block_number() == b.block_number()) {

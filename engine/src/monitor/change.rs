@@ -92,7 +92,7 @@ impl Monitors {
         candidates.each_block(table, &mut |block, places| {
             let mut gone = Places::default();
             let come = places.filtered(|place| {
-                let row = block.row(place);
+                let Some(row) = block.row(place) else { return false };
                 match (conditions.holds(old, row), conditions.holds(new, row)) {
                     (true, false) => gone.insert(place),
                     (false, true) => return true,
@@ -101,7 +101,7 @@ impl Monitors {
                 false
             });
             for place in gone.iter() {
-                updates.row(shape, Outcome::Delete, Some(block.row(place)), None);
+                updates.row(shape, Outcome::Delete, block.row(place), None);
             }
             if !come.is_empty() && shape.select.has(Outcome::Insert) {
                 updates.appearing(&mut showing, Outcome::Insert, block, come);

@@ -245,6 +245,11 @@ impl Conditions {
             .map(|clause| self.clauses.get(*clause).comparison.column)
     }
 
+    /// True if every row satisfies the condition.
+    pub(super) fn is_always(&self, id: ConditionId) -> bool {
+        self.always == Some(id)
+    }
+
     /// True if the row satisfies the condition.
     pub(super) fn holds(&self, id: ConditionId, row: &Row) -> bool {
         let clauses = match &self.conditions[id.at()].rule {

@@ -52,7 +52,7 @@ struct Fragment {
 #[derive(Clone, Debug, Default)]
 struct Rows {
     text: Bytes,
-    /// Which rows there are.
+    /// Which rows are here; of places without a row, those that were asked for.
     places: Places,
     /// Where in `text` the update of the row at each place ends, or would end.
     ends: [usize; TREE_FANOUT],
@@ -88,6 +88,12 @@ impl Rows {
 
     /// Calls `each` with the text of these rows, in as few pieces as there are.
     fn each_piece(&self, places: Places, each: &mut dyn FnMut(Bytes)) {
+        if places == Places::ALL {
+            if !self.text.is_empty() {
+                each(self.text.clone());
+            }
+            return;
+        }
         let (mut start, mut end) = (0, 0);
         for place in places.iter() {
             if self.start(place) != end {
@@ -129,7 +135,7 @@ impl Fragments {
 
     /// Calls `each` with the updates of some rows of a block, written by `write` as far as they are not at hand.
     ///
-    /// `write` appends that of the row at a place, or nothing. `rows_count` is the size of the database, after which
+    /// `write` appends that of the row at a place, or nothing if there is none. `rows_count` is the size of the database, after which
     /// the budget goes.
     pub(super) fn each_piece(
         &self,
@@ -143,15 +149,17 @@ impl Fragments {
         let known = {
             let mut inner = self.inner.lock();
             inner.requests_count += 1;
-            inner.fragments.get_mut(&key).map(|known| {
-                known.is_used = true;
-                known.rows.clone()
-            })
+            match inner.fragments.get_mut(&key) {
+                Some(fragment) => {
+                    fragment.is_used = true;
+                    if fragment.rows.places.covers(wanted.places) {
+                        return fragment.rows.each_piece(wanted.places, each);
+                    }
+                    fragment.rows.clone()
+                }
+                None => Rows::default(),
+            }
         };
-        let known = known.unwrap_or_default();
-        if known.places.covers(wanted.places) {
-            return known.each_piece(wanted.places, each);
-        }
         // Written without the lock: two workers may do so at once, and one of them has done it for nothing.
         let rows = known.with(wanted.places, scratch, write);
         rows.each_piece(wanted.places, each);

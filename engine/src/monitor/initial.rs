@@ -75,7 +75,7 @@ impl<'m> TableUpdates<'m> {
     ) {
         let shape = showing.shape;
         let Some(number) = showing.number else {
-            let rows = places.iter().map(|place| block.row(place));
+            let rows = places.iter().filter_map(|place| block.row(place));
             return rows.for_each(|row| self.row(shape, outcome, None, Some(row)));
         };
         let monitors = self.monitors;
@@ -91,8 +91,9 @@ impl<'m> TableUpdates<'m> {
             showing.rows_count,
             &mut showing.scratch,
             &mut |place, out| {
-                let row = Some(block.row(place));
-                row_update::write(out, b",", shape, schema, outcome, None, row);
+                if let Some(row) = block.row(place) {
+                    row_update::write(out, b",", shape, schema, outcome, None, Some(row));
+                }
             },
             &mut |text| self.shared(shape.table, text),
         );
@@ -145,10 +146,15 @@ impl Monitors {
             let table = view.table(part.table);
             let conditions = self.specs.conditions(part.table);
             let mut showing = self.showing(shape, view);
+            let is_always = conditions.is_always(part.condition);
             let candidates = conditions.candidates(part.condition, table);
-            let holds = |block: RowBlock<'_>, place| conditions.holds(part.condition, block.row(place));
-            candidates.each_block(table, &mut |block, places| {
-                let places = places.filtered(|place| holds(block, place));
+            let holds = |row| conditions.holds(part.condition, row);
+            candidates.each_block(table, &mut |block, candidates| {
+                let places = if is_always {
+                    candidates
+                } else {
+                    candidates.filtered(|place| block.row(place).is_some_and(holds))
+                };
                 if !places.is_empty() {
                     updates.appearing(&mut showing, Outcome::Initial, block, places);
                 }

@@ -243,6 +243,9 @@ pub struct Places(u32);
 const _: () = assert!(TREE_FANOUT == u32::BITS as usize);
 
 impl Places {
+    /// Wherever there is a row.
+    pub const ALL: Places = Places(u32::MAX);
+
     pub fn insert(&mut self, place: u32) {
         self.0 |= 1 << place;
     }
@@ -292,19 +295,9 @@ pub struct RowBlock<'v>(&'v tree::Leaf<Row>);
 pub struct RowBlockId(Weak<[Option<Row>; TREE_FANOUT]>);
 
 impl<'v> RowBlock<'v> {
-    /// Where there are rows.
-    pub fn places(self) -> Places {
-        let mut places = Places::default();
-        for (at, row) in self.0.iter().enumerate() {
-            places.0 |= u32::from(row.is_some()) << at;
-        }
-        places
-    }
-
-    /// The row at a place, which has one.
-    pub fn row(self, place: u32) -> &'v Row {
-        let row = self.0[place as usize].as_ref();
-        row.expect("the place was found to have a row")
+    /// The row at a place, if there is one.
+    pub fn row(self, place: u32) -> Option<&'v Row> {
+        self.0[place as usize].as_ref()
     }
 
     /// A number that no other block has while this one or its id is alive.

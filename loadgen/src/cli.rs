@@ -10,7 +10,7 @@ use ovsdb_io::tls;
 use crate::error::{Failure, Result};
 use crate::fleet::Address;
 use crate::limits;
-use crate::scenario::Settings;
+use crate::scenario::{self, Settings};
 use crate::server::{Target, Via, database};
 use crate::workload::Workload;
 
@@ -67,7 +67,7 @@ pub struct Options {
     pub clients: u32,
 
     /// Scenario to run; may be given several times (see --list)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = scenario_name)]
     pub scenario: Vec<String>,
 
     /// Run what a file describes instead of a scenario (see loadgen/examples)
@@ -99,7 +99,8 @@ pub struct Options {
         long,
         value_name = "ARGUMENTS",
         default_value = "",
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        conflicts_with_all = ["server", "spawn"]
     )]
     pub server_arguments: String,
 
@@ -145,15 +146,15 @@ pub struct Options {
     pub tls: bool,
 
     /// File with the private key for --server ssl:
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "server")]
     pub private_key: Option<PathBuf>,
 
     /// File with the certificate of the private key
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "server")]
     pub certificate: Option<PathBuf>,
 
     /// File with the certificate of the server's authority, or "none"
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "server")]
     pub ca_cert: Option<PathBuf>,
 
     /// Connect to started servers by unix sockets instead of TCP
@@ -180,6 +181,11 @@ fn positive(text: &str, max: f64) -> std::result::Result<f64, String> {
         Ok(number) if number > 0.0 => Ok(number),
         _ => Err("a number above 0 is needed".to_owned()),
     }
+}
+
+fn scenario_name(text: &str) -> std::result::Result<String, String> {
+    let found = scenario::by_name(text).map_err(|failure| failure.to_string())?;
+    Ok(found.name.to_owned())
 }
 
 fn seconds(text: &str) -> std::result::Result<f64, String> {
@@ -216,8 +222,10 @@ impl Options {
             (None, Some(command)) => command_target(command),
             (None, None) => Target::ours(&self.server_arguments, self.via())?,
         };
-        let second = self.against.as_deref().map(command_target);
-        Ok([Some(first), second].into_iter().flatten().collect())
+        let mut targets = vec![first];
+        targets.extend(self.against.as_deref().map(command_target));
+        tell_apart(&mut targets);
+        Ok(targets)
     }
 
     /// What the scenarios are told.
@@ -290,6 +298,40 @@ fn command_target(command: &str) -> Target {
     }
 }
 
+/// Two commands that begin with the same word are called by the words that only one of them has, too; or first and second
+/// where that says nothing, as when a command is measured against itself.
+fn tell_apart(targets: &mut [Target]) {
+    let [
+        Target::Command {
+            command: a,
+            label: label_a,
+        },
+        Target::Command {
+            command: b,
+            label: label_b,
+        },
+    ] = targets
+    else {
+        return;
+    };
+    if label_a != label_b {
+        return;
+    }
+    let named = |mine: &str, other: &str| {
+        let others: Vec<&str> = other.split_whitespace().collect();
+        let words = mine.split_whitespace().enumerate();
+        let own = words.filter(|(at, word)| *at == 0 || !others.contains(word));
+        own.map(|(_, word)| word).collect::<Vec<_>>().join(" ")
+    };
+    let (of_a, of_b) = (named(a, b), named(b, a));
+    let is_short = |label: &String| label.chars().count() <= limits::LABEL_CHARACTERS_MAX;
+    (*label_a, *label_b) = if of_a != of_b && is_short(&of_a) && is_short(&of_b) {
+        (of_a, of_b)
+    } else {
+        (format!("{label_a} (first)"), format!("{label_b} (second)"))
+    };
+}
+
 /// Fails unless this process may have a descriptor for each client, after raising its limit.
 pub fn raise_descriptors(clients: u32) -> Result<()> {
     ovsdb_io::net::raise_descriptor_limit();
@@ -299,5 +341,33 @@ pub fn raise_descriptors(clients: u32) -> Result<()> {
             "{clients} clients need {needed} open files, but the limit is {limit}; raise it with: ulimit -n {needed}"
         ))),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::Options;
+
+    #[test]
+    fn two_servers_never_have_the_same_name() {
+        let durable = "serve {db} {port} --durability=durable";
+        for (first, second, expected) in [
+            (
+                "serve {db} {port}",
+                durable,
+                ["serve", "serve --durability=durable"],
+            ),
+            ("serve {db} {port}", "other {db} {port}", ["serve", "other"]),
+            (durable, durable, ["serve (first)", "serve (second)"]),
+            ("sh -c 'a {db}'", "sh -c 'b {db}'", ["sh 'a", "sh 'b"]),
+        ] {
+            let line = ["loadgen", "--spawn", first, "--against", second];
+            let options = Options::try_parse_from(line).expect("it makes sense");
+            let targets = options.targets().expect("they are commands");
+            let labels: Vec<String> = targets.iter().map(|target| target.label()).collect();
+            assert_eq!(labels, expected);
+        }
     }
 }

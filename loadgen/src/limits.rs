@@ -34,6 +34,9 @@ pub const TURN_MAX: std::time::Duration = std::time::Duration::from_millis(500);
 /// Longest sleep of a client thread, in milliseconds; its timers are no finer than that.
 pub const SLEEP_MAX_MS: u64 = 50;
 
+/// Characters of a command's own words by which it is told from another one; two such columns fit on a screen.
+pub const LABEL_CHARACTERS_MAX: usize = 60;
+
 /// Descriptors that the process needs besides one for each client.
 pub const DESCRIPTORS_SPARE: u64 = 64;
 

@@ -45,7 +45,13 @@ impl Address {
         match Remote::from_str(text) {
             Ok(Remote::Active(Active::Tcp(host))) => Ok(Address::Tcp(look_up(text, &host)?)),
             Ok(Remote::Active(Active::Tls(host))) => {
+                let files = [&settings.private_key, &settings.certificate, &settings.ca_cert];
+                if files.iter().any(|file| file.is_none()) {
+                    let needed = "TLS needs --private-key, --certificate and --ca-cert";
+                    return Err(usage(needed.to_owned()));
+                }
                 Address::tls(look_up(text, &host)?, host.server_name(), settings)
+                    .map_err(|failure| usage(failure.to_string()))
             }
             Ok(Remote::Active(Active::Unix(path))) => Ok(Address::Unix(path)),
             Ok(_) => Err(usage(

@@ -71,6 +71,11 @@ impl Server {
         match target {
             Target::Running { address, pid } => {
                 let process = pid.map(|pid| Process { pid });
+                if let Some(Process { pid }) = process.filter(|process| process.cpu().is_none()) {
+                    return Err(Failure::Usage(format!(
+                        "--pid {pid}: there is no such process here"
+                    )));
+                }
                 Control::connect(address)?;
                 Ok(Server::Running {
                     address: address.clone(),

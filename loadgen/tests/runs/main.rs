@@ -147,7 +147,11 @@ fn mistakes_are_told_in_one_line() {
         (&["--server=http://x"], "unknown connection method"),
         (
             &["--server=ssl:127.0.0.1:1"],
-            "Private key must be configured to use SSL/TLS",
+            "--server ssl:127.0.0.1:1: TLS needs --private-key, --certificate and --ca-cert",
+        ),
+        (
+            &["--server-arguments=-v", "--spawn", &ours],
+            "'--server-arguments <ARGUMENTS>' cannot be used with '--spawn <COMMAND>'",
         ),
         (
             &["--tls", "--spawn", &ours],
@@ -231,7 +235,8 @@ fn mistakes_are_told_in_one_line() {
 fn a_command_line_that_makes_no_sense_has_a_status_of_its_own() {
     for (arguments, expected) in [
         (&["--nonsense"][..], 2),
-        (&["--scenario=nonsense"], 1),
+        (&["--scenario=nonsense"], 2),
+        (&["--scenario=txn", "--server=tcp:127.0.0.1:1"], 1),
         (&["--list"], 0),
         (&["--help"], 0),
         (&["--version"], 0),

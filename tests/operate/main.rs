@@ -2,6 +2,7 @@
 //! under `--monitor`, a service manager, limits, counts, and files for a cluster.
 
 mod alike;
+mod daemon;
 mod limits;
 mod remotes;
 mod resume;

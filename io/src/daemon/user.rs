@@ -3,6 +3,7 @@
 use super::MODULE;
 use crate::{errors, vlog};
 use nix::unistd::{Gid, Group, Uid, User, initgroups, setgid, setuid};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_keep_capabilities};
 use std::ffi::CString;
 
 /// A user and group to become.
@@ -76,13 +77,39 @@ fn switch(target: &Target) -> Result<(), String> {
     setgid(target.gid).map_err(|_| format!("fail to switch group to gid as {}", target.gid))?;
     initgroups(&name, target.gid)
         .map_err(|_| format!("fail to add supplementary group gid {}", target.gid))?;
-    setuid(target.uid).map_err(|_| format!("fail to switch user to {}", target.name))?;
+    let kept = keep_capabilities_for(|| {
+        setuid(target.uid).map_err(|_| format!("fail to switch user to {}", target.name))
+    })?;
+    kept.map_err(|error| format!("fail to keep CAP_NET_BIND_SERVICE ({error})"))?;
     assert_eq!(
         (Uid::current(), Uid::effective(), Gid::effective()),
         (target.uid, target.uid, target.gid),
         "the kernel said that root was given up"
     );
     Ok(())
+}
+
+/// Runs `switch`, which gives up root, and keeps of root's rights the one to listen on ports below 1024, as upstream: a
+/// remote may be added at any time. The inner result tells whether that could be done.
+fn keep_capabilities_for(
+    switch: impl FnOnce() -> Result<(), String>,
+) -> Result<rustix::io::Result<()>, String> {
+    // In a container root may not have it itself.
+    let wanted = capabilities(None).map(|sets| sets.permitted & CapabilitySet::NET_BIND_SERVICE);
+    let prepared = set_keep_capabilities(true);
+    switch()?;
+    let keep = |wanted| {
+        let sets = CapabilitySets {
+            effective: wanted,
+            permitted: wanted,
+            inheritable: CapabilitySet::empty(),
+        };
+        set_capabilities(None, sets)
+    };
+    Ok(prepared
+        .and(wanted)
+        .and_then(keep)
+        .and_then(|()| set_keep_capabilities(false)))
 }
 
 #[cfg(test)]

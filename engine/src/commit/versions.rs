@@ -22,7 +22,7 @@ pub(super) fn renew(store: &mut Store, version: &mut dyn FnMut() -> Uuid) {
             .at(slot)
             .expect("the row exists after the transaction");
         let fresh = Datum::One(Atom::Uuid(version()));
-        let row = row.with(|columns| columns[ColumnIdx::VERSION.at()] = fresh);
+        let row = row.with(&[(ColumnIdx::VERSION, fresh)]);
         store.replace(table, slot, row);
     }
 }

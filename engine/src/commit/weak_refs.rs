@@ -45,7 +45,7 @@ pub(super) fn remove_dangling(store: &mut Store) -> Result<()> {
                 names.empty_error(old.len() - new.len(), is_inserted)
             });
         }
-        store.replace(table, slot, row.with(|columns| columns[column.at()] = new));
+        store.replace(table, slot, row.with(&[(column, new)]));
     }
     Ok(())
 }

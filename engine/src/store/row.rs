@@ -9,25 +9,30 @@
 
 use crate::datum::Datum;
 use crate::ids::ColumnIdx;
-use triomphe::ThinArc;
+use triomphe::{Arc, HeaderWithLength, ThinArc};
 use uuid::Uuid;
 
 /// A row as of some commit. Cloning shares it; a change makes a new row.
 #[derive(Clone, Debug)]
 pub struct Row(ThinArc<Layout, Datum>);
 
+/// Columns at the beginning of a row of which those that hold something are kept. Later ones are kept in any case.
+const SPARSE: usize = 23;
+
 /// Which columns are kept. Each row has one representation only, so that equal rows have equal layouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Layout {
-    /// Of the first [`BITS`] columns those that hold something, and so are kept. Later ones are kept in any case.
-    kept: u64,
-    /// Of those that are not kept the empty maps; the others are empty sets.
-    maps: u64,
-    /// Of all columns.
-    count: u32,
+    /// For each of the first columns its place among what is kept, or one of the marks below.
+    places: [u8; SPARSE],
+    /// Of the first columns.
+    kept: u8,
 }
 
-const BITS: usize = u64::BITS as usize;
+/// Marks in a layout; none of them is a place.
+const EMPTY_SET_MARK: u8 = u8::MAX;
+const EMPTY_MAP_MARK: u8 = u8::MAX - 1;
+const NO_COLUMN_MARK: u8 = u8::MAX - 2;
+const _: () = assert!(size_of::<Layout>() == 24 && SPARSE < NO_COLUMN_MARK as usize);
 
 static EMPTY_SET: Datum = Datum::EMPTY_SET;
 static EMPTY_MAP: Datum = Datum::EMPTY_MAP;
@@ -35,34 +40,25 @@ static EMPTY_MAP: Datum = Datum::EMPTY_MAP;
 impl Layout {
     fn of(columns: &[Datum]) -> Layout {
         let mut layout = Layout {
+            places: [NO_COLUMN_MARK; SPARSE],
             kept: 0,
-            maps: 0,
-            count: columns.len() as u32,
         };
-        for (at, datum) in columns.iter().enumerate().take(BITS) {
-            if !datum.is_empty() {
-                layout.kept |= 1 << at;
-            } else if datum.is_map() {
-                layout.maps |= 1 << at;
-            }
+        for (place, datum) in layout.places.iter_mut().zip(columns) {
+            *place = match datum {
+                Datum::Set(set) if set.is_empty() => EMPTY_SET_MARK,
+                Datum::Map(map) if map.is_empty() => EMPTY_MAP_MARK,
+                _ => {
+                    layout.kept += 1;
+                    layout.kept - 1
+                }
+            };
         }
         layout
     }
 
-    /// Place of the column number `at` among those that are kept, or what is empty in its stead.
-    #[inline]
-    fn place(self, at: usize) -> Result<usize, &'static Datum> {
-        if at >= BITS {
-            return Ok(self.kept.count_ones() as usize + at - BITS);
-        }
-        let bit = 1 << at;
-        if self.kept & bit != 0 {
-            Ok((self.kept & (bit - 1)).count_ones() as usize)
-        } else if self.maps & bit != 0 {
-            Err(&EMPTY_MAP)
-        } else {
-            Err(&EMPTY_SET)
-        }
+    /// Whether the column number `at` is among those that are kept.
+    fn keeps(&self, at: usize) -> bool {
+        self.places.get(at).is_none_or(|place| *place < NO_COLUMN_MARK)
     }
 }
 
@@ -74,45 +70,61 @@ impl Row {
             "column 0 of a row is its _uuid"
         );
         let layout = Layout::of(&columns);
-        let mut at = 0;
-        columns.retain(|_| {
-            at += 1;
-            layout.place(at - 1).is_ok()
-        });
-        Row(ThinArc::from_header_and_iter(layout, columns.into_iter()))
+        if usize::from(layout.kept) < columns.len().min(SPARSE) {
+            let mut at = 0;
+            columns.retain(|_| {
+                at += 1;
+                layout.keeps(at - 1)
+            });
+        }
+        Row::of_kept(layout, columns)
+    }
+
+    fn of_kept(layout: Layout, kept: Vec<Datum>) -> Row {
+        let header = HeaderWithLength::new(layout, kept.len());
+        Row(Arc::into_thin(Arc::from_header_and_vec(header, kept)))
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.0.header.header
     }
 
     #[inline]
     pub fn get(&self, column: ColumnIdx) -> &Datum {
-        let layout = self.0.header.header;
-        assert!(
-            column.at() < layout.count as usize,
-            "a row has the columns of its table"
-        );
-        match layout.place(column.at()) {
-            Ok(place) => &self.0.slice[place],
-            Err(empty) => empty,
+        let (layout, kept, at) = (self.layout(), &self.0.slice, column.at());
+        let Some(place) = layout.places.get(at) else {
+            return &kept[usize::from(layout.kept) + at - SPARSE];
+        };
+        match *place {
+            EMPTY_SET_MARK => &EMPTY_SET,
+            EMPTY_MAP_MARK => &EMPTY_MAP,
+            NO_COLUMN_MARK => panic!("a row has the columns of its table"),
+            place => &kept[usize::from(place)],
         }
-    }
-
-    /// Number of columns.
-    pub fn columns_count(&self) -> usize {
-        self.0.header.header.count as usize
     }
 
     /// All columns in schema order.
     pub fn columns(&self) -> impl Iterator<Item = &Datum> {
-        (0..self.columns_count() as u16).map(|at| self.get(ColumnIdx(at)))
+        let (layout, kept) = (self.layout(), &self.0.slice);
+        let first = layout.places.iter().filter_map(|place| match *place {
+            EMPTY_SET_MARK => Some(&EMPTY_SET),
+            EMPTY_MAP_MARK => Some(&EMPTY_MAP),
+            NO_COLUMN_MARK => None,
+            place => Some(&kept[usize::from(place)]),
+        });
+        first.chain(&kept[usize::from(layout.kept)..])
     }
 
     /// A copy of all columns in schema order.
     pub fn to_columns(&self) -> Vec<Datum> {
-        self.columns().cloned().collect()
+        let mut columns = Vec::with_capacity(SPARSE + self.0.slice.len());
+        columns.extend(self.columns().cloned());
+        columns
     }
 
-    /// True if all columns are equal.
+    /// True if all columns are equal. Shared contents are recognised by pointer.
     pub fn has_columns_of(&self, other: &Row) -> bool {
-        self.0.header.header == other.0.header.header && self.0.slice == other.0.slice
+        self.layout() == other.layout() && self.0.slice == other.0.slice
     }
 
     pub fn uuid(&self) -> Uuid {
@@ -124,12 +136,32 @@ impl Row {
         std::ptr::eq(self.0.slice.as_ptr(), other.0.slice.as_ptr())
     }
 
-    /// A copy with changes made by `edit`.
+    /// A copy with other values in a few columns.
     #[must_use]
-    pub fn with(&self, edit: impl FnOnce(&mut Vec<Datum>)) -> Row {
-        let mut columns = self.to_columns();
-        edit(&mut columns);
-        Row::new(columns)
+    pub fn with(&self, changes: &[(ColumnIdx, Datum)]) -> Row {
+        let layout = self.layout();
+        let stays = |(column, datum): &(ColumnIdx, Datum)| {
+            layout.keeps(column.at()) && (!datum.is_empty() || column.at() >= SPARSE)
+        };
+        if !changes.iter().all(stays) {
+            let mut columns = self.to_columns();
+            for (column, datum) in changes {
+                columns[column.at()] = datum.clone();
+            }
+            return Row::new(columns);
+        }
+        let place_of = |column: ColumnIdx| match layout.places.get(column.at()) {
+            Some(place) => usize::from(*place),
+            None => usize::from(layout.kept) + column.at() - SPARSE,
+        };
+        let kept = self.0.slice.iter().enumerate().map(|(place, datum)| {
+            let change = changes
+                .iter()
+                .rev()
+                .find(|(column, _)| place_of(*column) == place);
+            change.map_or(datum, |(_, datum)| datum).clone()
+        });
+        Row(ThinArc::from_header_and_iter(*layout, kept))
     }
 
     /// Size in memory in bytes, for budgets, without what allocation adds.
@@ -140,11 +172,13 @@ impl Row {
     /// Bytes of memory that keeping the row beside its earlier version `base` costs: what did not change is
     /// shared.
     pub fn approx_bytes_beside(&self, base: &Row) -> usize {
-        let columns = self.columns().zip(base.columns());
-        self.own_bytes()
-            + columns
-                .map(|(datum, base)| datum.heap_bytes_beside(base))
-                .sum::<usize>()
+        let beside = |(datum, base): (&Datum, &Datum)| datum.heap_bytes_beside(base);
+        let bytes: usize = if self.layout() == base.layout() {
+            self.0.slice.iter().zip(&base.0.slice).map(beside).sum()
+        } else {
+            self.columns().zip(base.columns()).map(beside).sum()
+        };
+        self.own_bytes() + bytes
     }
 
     fn own_bytes(&self) -> usize {
@@ -165,7 +199,7 @@ mod tests {
 
     #[test]
     fn what_is_not_kept_reads_as_it_was_given() {
-        for count in [2, 13, 63, 64, 65, 66, 130] {
+        for count in [2, 13, 22, 23, 24, 25, 300] {
             for pattern in 0..27_usize {
                 let column = |at: usize| match (at * 7 + pattern) % (2 + pattern) {
                     0 => Datum::EMPTY_SET,
@@ -179,7 +213,7 @@ mod tests {
                     .collect();
                 let row = Row::new(columns.clone());
                 assert_eq!(row.to_columns(), columns);
-                assert_eq!(row.columns_count(), count);
+                assert_eq!(row.columns().count(), count);
                 assert_eq!(row.uuid(), Uuid::from_u128(1));
                 for (at, datum) in columns.iter().enumerate() {
                     assert_eq!(row.get(ColumnIdx(at as u16)), datum, "column {at} of {count}");
@@ -187,13 +221,17 @@ mod tests {
                 assert!(row.has_columns_of(&Row::new(columns.clone())));
                 assert!(row.ptr_eq(&row.clone()) && !row.ptr_eq(&Row::new(columns.clone())));
                 for at in 2..count {
-                    let changed = row.with(|columns| {
-                        columns[at] = if columns[at].is_empty() {
-                            uuid(3)
-                        } else {
-                            Datum::EMPTY_SET
-                        };
-                    });
+                    let other = if columns[at].is_empty() {
+                        uuid(3)
+                    } else {
+                        Datum::EMPTY_SET
+                    };
+                    let other = if at % 3 == 0 { uuid(4) } else { other };
+                    let mut expected = columns.clone();
+                    expected[at] = other.clone();
+                    let changed = row.with(&[(ColumnIdx(at as u16), other)]);
+                    assert_eq!(changed.to_columns(), expected);
+                    assert!(changed.has_columns_of(&Row::new(expected)));
                     assert!(!row.has_columns_of(&changed));
                     assert_eq!(changed.get(ColumnIdx(1)), &uuid(2));
                 }

@@ -28,7 +28,11 @@ impl Store {
                 slot.0 < self.fresh[id.at()],
                 "a row is at a slot that was given out"
             );
-            assert_eq!(row.columns_count(), schema.columns.len(), "a row has all columns");
+            assert_eq!(
+                row.columns().count(),
+                schema.columns.len(),
+                "a row has all columns"
+            );
             let found = table.get(row.uuid()).map(|(found, _)| found);
             assert_eq!(found, Some(slot), "a row is found by its uuid");
             for (number, index) in schema.indexes.iter().enumerate() {

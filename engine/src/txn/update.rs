@@ -73,11 +73,7 @@ impl Update {
             {
                 continue;
             }
-            let row = row.with(|columns| {
-                for (column, datum) in &self.values {
-                    columns[column.at()] = datum.clone();
-                }
-            });
+            let row = row.with(&self.values);
             run.store.replace(self.table, slot, row);
         }
         Ok(())

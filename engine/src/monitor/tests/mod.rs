@@ -100,15 +100,13 @@ impl World {
 
     fn edited(&self, table: TableId, row: &Row, columns: &[(&str, &str)]) -> Row {
         let schema = self.schema.table(table);
-        row.with(|row| {
-            for (name, text) in columns {
-                let column = schema.column_named(name).unwrap();
-                row[column.at()] = parse_datum(text, &schema.column(column).ty);
-            }
-            row[1] = Datum::One(datum::Atom::Uuid(Uuid::from_u128(
-                0xffff_0000 + u128::from(self.store.seq().0),
-            )));
-        })
+        let version = Uuid::from_u128(0xffff_0000 + u128::from(self.store.seq().0));
+        let mut changes = vec![(ColumnIdx::VERSION, Datum::One(datum::Atom::Uuid(version)))];
+        for (name, text) in columns {
+            let column = schema.column_named(name).unwrap();
+            changes.push((column, parse_datum(text, &schema.column(column).ty)));
+        }
+        row.with(&changes)
     }
 
     /// Commits and tells everyone who does not lag.

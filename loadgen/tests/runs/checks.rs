@@ -6,7 +6,7 @@ use ovsdb_harness::server::create_database;
 use ovsdb_harness::{Client, Peer, Scratch, ServerOptions};
 use serde_json::json;
 
-use crate::liar::{Liar, Lie};
+use crate::liar::{Liar, Lie, Started};
 use crate::{run, spawn};
 
 /// Scenarios on a server that runs already whose clients are told of changes.
@@ -82,8 +82,30 @@ fn a_missing_update_fails_every_scenario() {
 
 #[test]
 fn wrong_first_contents_fail_every_scenario() {
-    for scenario in UPDATED.iter().chain(&["sync"]) {
+    for scenario in UPDATED.iter().chain(&["sync", "dump-cond"]) {
         println!("{}", lie_in(scenario, Lie::WrongContents));
+    }
+}
+
+/// Those that start the server themselves, and one of them again.
+#[test]
+fn lies_of_a_server_that_is_controlled_fail_the_run() {
+    for (scenario, lie) in [
+        ("restart", Lie::WrongContents),
+        ("open", Lie::WrongContents),
+        ("compact", Lie::WrongContents),
+        ("compact", Lie::WrongUpdate),
+        ("compact", Lie::ForgottenUpdate),
+        ("compact", Lie::WrongCount),
+    ] {
+        let liar = Started::new(lie);
+        let arguments = ["--spawn", &liar.command, "--clients=5", "--patience=3"];
+        let (succeeded, _, errors) = run(&[&arguments[..], &["--scenario", scenario]].concat());
+        assert!(liar.has_lied(), "{scenario}, {lie:?}: {errors}");
+        assert!(!succeeded, "{scenario}, {lie:?}");
+        let begin = format!("loadgen: {scenario} on sh: wrong answer: ");
+        assert!(errors.starts_with(&begin), "{lie:?}: {errors}");
+        assert_eq!(errors.lines().count(), 1, "{scenario}, {lie:?}: {errors}");
     }
 }
 

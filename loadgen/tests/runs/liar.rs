@@ -3,11 +3,11 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use loadgen::fleet::scanner::Scanner;
 use ovsdb_harness::server::create_database;
-use ovsdb_harness::{Peer, Remote, Scratch, Server, ServerOptions};
+use ovsdb_harness::{Peer, Remote, Scratch, Server, ServerOptions, wait};
 use serde_json::{Value, json};
 
 /// What is changed in the first message that fits.
@@ -53,32 +53,8 @@ impl Liar {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
         let address = listener.local_addr().expect("it is bound");
         let lied = Arc::new(AtomicBool::new(false));
-        let (its_lied, connections) = (lied.clone(), AtomicUsize::new(0));
-        std::thread::spawn(move || {
-            for client in listener.incoming() {
-                let (Ok(client), Ok(server)) = (client, TcpStream::connect(target)) else {
-                    return;
-                };
-                // The first two are for control: reached at all, and to fill and compare.
-                let may_lie = connections.fetch_add(1, Ordering::Relaxed) >= 2;
-                let (up_from, mut up_to) = (
-                    client.try_clone().expect("a socket can be shared"),
-                    server.try_clone().expect("a socket can be shared"),
-                );
-                std::thread::spawn(move || forward(up_from, &mut up_to, |bytes| Some(bytes.to_vec())));
-                let lied = its_lied.clone();
-                std::thread::spawn(move || {
-                    let mut client = client;
-                    forward(server, &mut client, |message| {
-                        let changed = may_lie.then(|| change(lie, message)).flatten();
-                        match changed {
-                            Some(changed) if !lied.swap(true, Ordering::SeqCst) => changed,
-                            _ => Some(message.to_vec()),
-                        }
-                    });
-                });
-            }
-        });
+        let its_lied = lied.clone();
+        std::thread::spawn(move || serve(&listener, target, lie, &its_lied));
         Liar {
             address,
             lied,
@@ -95,6 +71,84 @@ impl Liar {
     pub(crate) fn has_lied(&self) -> bool {
         self.lied.load(Ordering::SeqCst)
     }
+}
+
+/// A command for `--spawn` whose server is reached through a proxy, also after it was started again.
+pub(crate) struct Started {
+    pub(crate) command: String,
+    lied: Arc<AtomicBool>,
+    _scratch: Scratch,
+}
+
+impl Started {
+    pub(crate) fn new(lie: Lie) -> Started {
+        let scratch = Scratch::new();
+        let port = scratch.join("port");
+        let target = {
+            let free = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
+            free.local_addr().expect("it is bound")
+        };
+        let command = format!(
+            "sh -c 'echo {{port}} > {}; exec {} --unixctl={{sock}}.ctl --remote=ptcp:{}:127.0.0.1 {{db}}'",
+            port.display(),
+            Peer::Ours.server().display(),
+            target.port()
+        );
+        let lied = Arc::new(AtomicBool::new(false));
+        let its_lied = lied.clone();
+        std::thread::spawn(move || {
+            let port: u16 = wait::until("the server's start", || {
+                std::fs::read_to_string(&port)
+                    .ok()?
+                    .strip_suffix('\n')?
+                    .parse()
+                    .ok()
+            });
+            let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
+            serve(&listener, target, lie, &its_lied);
+        });
+        Started {
+            command,
+            lied,
+            _scratch: scratch,
+        }
+    }
+
+    /// Whether any message fitted.
+    pub(crate) fn has_lied(&self) -> bool {
+        self.lied.load(Ordering::SeqCst)
+    }
+}
+
+/// Forwards what comes to `listener`, for as long as the test runs.
+fn serve(listener: &TcpListener, target: SocketAddr, lie: Lie, lied: &Arc<AtomicBool>) {
+    for (number, client) in listener.incoming().enumerate() {
+        let Ok(client) = client else { return };
+        let lied = lied.clone();
+        // The first two are for control: reached at all, and to fill and compare.
+        let may_lie = number >= 2;
+        std::thread::spawn(move || {
+            // It may be about to start.
+            let server = wait::until("the server", || TcpStream::connect(target).ok());
+            join(client, server, |message| {
+                let changed = may_lie.then(|| change(lie, message)).flatten();
+                match changed {
+                    Some(changed) if !lied.swap(true, Ordering::SeqCst) => changed,
+                    _ => Some(message.to_vec()),
+                }
+            });
+        });
+    }
+}
+
+/// Joins a client to its server, whose messages are edited.
+fn join(mut client: TcpStream, server: TcpStream, edit: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
+    let (up_from, mut up_to) = (
+        client.try_clone().expect("a socket can be shared"),
+        server.try_clone().expect("a socket can be shared"),
+    );
+    std::thread::spawn(move || forward(up_from, &mut up_to, |bytes| Some(bytes.to_vec())));
+    forward(server, &mut client, edit);
 }
 
 /// Forwards message by message until either side ends; `edit` gives what is to be sent, or that the connection is to
@@ -127,11 +181,15 @@ fn forward(mut from: TcpStream, to: &mut TcpStream, mut edit: impl FnMut(&[u8]) 
 fn change(lie: Lie, message: &[u8]) -> Option<Option<Vec<u8>>> {
     let text = std::str::from_utf8(message).ok()?;
     if lie == Lie::WrongCount {
-        let counts = text.contains(r#"[{"count":1}]"#);
-        return counts.then(|| Some(text.replace(r#"[{"count":1}]"#, r#"[{"count":2}]"#).into()));
+        let counts = text.contains(r#"{"count":1}"#);
+        return counts.then(|| Some(text.replace(r#"{"count":1}"#, r#"{"count":2}"#).into()));
     }
     let mut message: Value = serde_json::from_str(text).ok()?;
     let tables = match lie {
+        // What `dump-cond` and `open` ask for comes without a transaction.
+        Lie::WrongContents if message["result"]["Logical_Flow"].is_object() => {
+            message.pointer_mut("/result")?
+        }
         Lie::WrongContents => message.pointer_mut("/result/2")?,
         // What concerns `_Server` interests nobody here.
         _ if message.pointer("/params/0/1")? == "_Server" => return None,

@@ -31,6 +31,11 @@ pub const READS_PER_TURN_MAX: usize = 4;
 /// of the clients, so that all wait for several turns, and servers close connections that are silent for five seconds.
 pub const TURN_MAX: std::time::Duration = std::time::Duration::from_millis(500);
 
+/// Time after which a client that waits for its first contents asks the server whether it lives, again and again, as OVN's
+/// programs do after five seconds of silence: the server hears of it, and does not take it for gone while this program
+/// is still reading what was sent to others.
+pub const PROBE_MS: u64 = 4000;
+
 /// Longest sleep of a client thread, in milliseconds; its timers are no finer than that.
 pub const SLEEP_MAX_MS: u64 = 50;
 

@@ -204,11 +204,13 @@ impl<B: Behaviour> Fleet<B> {
     pub fn wait(&self, what: &str, limit: Duration, mut done: impl FnMut(&Board) -> bool) -> Result<()> {
         let mut deadline = Instant::now() + limit;
         let mut progress = (0, 0);
+        let mut updates = Board::get(&self.board.updates);
         loop {
             let (ready, done_so_far) = (Board::get(&self.board.ready), Board::get(&self.board.done));
             if ready > progress.0 || done_so_far > progress.1 {
                 progress = (ready.max(progress.0), done_so_far.max(progress.1));
                 deadline = Instant::now() + limit;
+                updates = Board::get(&self.board.updates);
             }
             if let Some(failure) = self.board.failure() {
                 return Err(failure);
@@ -218,9 +220,15 @@ impl<B: Behaviour> Fleet<B> {
             }
             if Instant::now() > deadline {
                 return Err(Failure::Lost(format!(
-                    "after {} seconds without progress {what} is still to come ({})",
+                    "after {} seconds without progress {what} is still to come ({}){}",
                     limit.as_secs_f64(),
-                    self.board.describe(self.clients)
+                    self.board.describe(self.clients),
+                    match Board::get(&self.board.updates) - updates {
+                        0 => String::new(),
+                        came => format!(
+                            "; {came} updates came meanwhile: give it more time by --patience, or fewer --clients"
+                        ),
+                    }
                 )));
             }
             self.board.park(Duration::from_millis(1));

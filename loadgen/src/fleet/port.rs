@@ -23,7 +23,11 @@ use crate::fleet::references::References;
 use crate::fleet::{Address, Board, Known, Plan, handshake};
 use crate::fold::Folds;
 use crate::fold::state::State;
+use crate::limits;
 use crate::measure::latency::Latencies;
+
+/// The id of [`Port::probe`]; others begin at 1.
+pub(super) const PROBE_ID: u64 = 0;
 
 /// A request of a behaviour.
 #[derive(Clone, Copy, Debug)]
@@ -346,6 +350,8 @@ impl Port {
             client.requests = crate::fold::hash(requests.as_bytes());
             client.has_changed = false;
             self.gate.enqueue(index, client.requests);
+            self.timers
+                .push(Reverse((self.now_ms() + limits::PROBE_MS, index)));
             self.let_ask();
             return false;
         }
@@ -442,7 +448,7 @@ impl Port {
 
     /// What to say of a lost connection if this program may have caused it by not answering probes in time.
     fn excuse(&self) -> Option<String> {
-        (self.longest_turn >= crate::limits::TURN_MAX).then(|| {
+        (self.longest_turn >= limits::TURN_MAX).then(|| {
             format!(
                 "this program was busy for {:.1} s at a time; it needs a processor of its own, or fewer clients",
                 self.longest_turn.as_secs_f64()
@@ -461,6 +467,20 @@ impl Port {
         )
         .expect("memory takes everything");
         self.mark_dirty(index);
+    }
+
+    /// Asks the server whether it lives if the client still waits for its first contents. The id is none of those of
+    /// [`Port::send`], so that answers of equal requests remain equal.
+    pub(super) fn probe(&mut self, index: usize, now_ms: u64) {
+        if matches!(self.clients[index].phase, Phase::Greeted | Phase::Asking) {
+            write!(
+                self.clients[index].backlog,
+                r#"{{"id":{PROBE_ID},"method":"echo","params":[]}}"#
+            )
+            .expect("memory takes everything");
+            self.mark_dirty(index);
+            self.timers.push(Reverse((now_ms + limits::PROBE_MS, index)));
+        }
     }
 
     /// Answers the server's question whether we live.
@@ -517,7 +537,7 @@ impl Port {
             client.backlog_sent = 0;
             client.backlog.clear();
         }
-        client.backlog.shrink_to(crate::limits::PARTIAL_BYTES_MAX / 8);
+        client.backlog.shrink_to(limits::PARTIAL_BYTES_MAX / 8);
         if std::mem::replace(&mut client.wants_writable, false) {
             self.update_interest(index);
         }

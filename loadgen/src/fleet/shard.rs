@@ -18,6 +18,7 @@ use crate::fleet::client::{Client, Ending, Partial, Phase, Step};
 use crate::fleet::gate::Gate;
 use crate::fleet::moments::Moments;
 use crate::fleet::pace::Pace;
+use crate::fleet::port::PROBE_ID;
 use crate::fleet::references::References;
 use crate::fleet::scanner::Kind;
 use crate::fleet::{Behaviour, Board, Plan, Port, Reply};
@@ -170,6 +171,7 @@ impl<B: Behaviour> Shard<B> {
         {
             self.port.timers.pop();
             self.port.run_reconnect(index);
+            self.port.probe(index, now_ms);
         }
     }
 
@@ -322,6 +324,9 @@ impl<B: Behaviour> Shard<B> {
     }
 
     fn reply(&mut self, index: usize, id: u64, is_error: bool, message: &Message<'_>, now: Instant) {
+        if id == PROBE_ID {
+            return;
+        }
         let board = &self.port.board;
         let Some(outstanding) = self.port.clients[index].take_outstanding(id) else {
             return board.fail(Failure::Wrong(format!(

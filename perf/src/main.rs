@@ -1,8 +1,9 @@
 //! `ovsdb-perf`: measures the server against the packaged one, and its hot paths against what they cost before.
 //!
 //! Counts of instructions and allocations decide whether a change makes a path dearer: they hardly depend on the
-//! machine and its mood. Against the packaged server both are measured in the same run on the same machine. Wall clocks and processors differ from day to day; only the ratio of two servers that were measured in turns says
-//! anything. So every measurement alternates between the two and is reported as medians with their ratio.
+//! machine and its mood. Against the packaged server both are measured in the same run on the same machine. Wall clocks
+//! and processors differ from day to day; only the ratio of two servers that were measured in turns says anything. So
+//! every measurement alternates between the two and is reported as medians with their ratio.
 
 mod build;
 mod counts;
@@ -11,6 +12,7 @@ mod numbers;
 mod ratios;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 use ratios::Size;
@@ -42,6 +44,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    let start = Instant::now();
     let result = match Arguments::parse().command {
         Command::FirstNumbers(options) => numbers::run(&options),
         Command::Record(options) => counts::record(&options),
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Scale(options) => counts::scale::run(&options),
         Command::History(options) => history::run(&options),
     };
+    println!("{:28} {:.0} s", "all of it", start.elapsed().as_secs_f64());
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,7 +1,7 @@
 //! What a commit costs must not depend on what is stored: the same commits on few rows and on many.
 //!
-//! Timed by the processor, not counted: what grows with the rows are the misses of caches, which instructions do not show, and filling
-//! a million rows under callgrind takes a quarter of an hour.
+//! Timed by the processor, not counted: what grows with the rows are the misses of caches, which instructions do not
+//! show, and filling a million rows under callgrind takes a quarter of an hour.
 
 use crate::build;
 use crate::counts::measure;

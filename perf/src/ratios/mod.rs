@@ -71,7 +71,7 @@ pub(crate) fn run(size: Size, options: &Options) -> Result<(), String> {
     let echo_s = bare::echo().map_err(loopback)?;
     println!("{:28} {:.2} µs of processor time", "bare echo", echo_s * 1e6);
     let mut sends = HashMap::new();
-    let (mut lines, mut broken) = (Vec::new(), Vec::new());
+    let mut broken = Vec::new();
     for row in &rows {
         let Some(clients) = row.clients(size) else {
             continue;
@@ -84,12 +84,17 @@ pub(crate) fn run(size: Size, options: &Options) -> Result<(), String> {
             println!("{:28} {:.2} ms to {clients} clients", "bare sends", sends_s * 1e3);
         }
         let bare = Bare { echo_s, sends_s };
-        match measure(row, clients, row.runs_packaged(size), rounds) {
-            Ok(runs) => {
-                for line in judge::lines(row, size, clients, &runs, bare)? {
+        let judged = measure(row, clients, row.runs_packaged(size), rounds)
+            .and_then(|runs| judge::lines(row, size, clients, &runs, bare));
+        match judged {
+            Ok(lines) => {
+                for line in &lines {
                     println!("{line}");
                     broken.extend(line.complaint());
-                    lines.push(line);
+                }
+                // Row by row: what was measured in an hour is not lost by what comes after it.
+                if options.markdown {
+                    report::update(&lines)?;
                 }
             }
             Err(error) => {
@@ -97,9 +102,6 @@ pub(crate) fn run(size: Size, options: &Options) -> Result<(), String> {
                 broken.push(format!("{}: {error}", row.name()));
             }
         }
-    }
-    if options.markdown {
-        report::update(&lines)?;
     }
     if broken.is_empty() {
         Ok(())

@@ -60,7 +60,11 @@ pub(super) fn lines(
             return Err(wrong(format!("the scenario has no figure {:?}", floor.metric)));
         };
         let Some((than, theirs)) = theirs(row, floor, clients, figure, runs, bare).map_err(wrong)? else {
-            continue;
+            return Err(wrong(format!(
+                "nobody has measured {:?} of {} with {clients} clients",
+                floor.metric,
+                floor.than.name()
+            )));
         };
         let times = match figure.better {
             Better::Lower => theirs / ours,

@@ -156,6 +156,15 @@ fn parse(text: &str) -> Result<Vec<Row>, String> {
         if row.floors.is_empty() {
             return wrong("a row without a floor guards nothing");
         }
+        for size in [Size::Quick, Size::Full] {
+            let is_guarded = row.floors.iter().any(|floor| floor.least(size).is_some());
+            if row.clients(size).is_some() != is_guarded {
+                return wrong(&format!(
+                    "{} has clients without a floor, or the reverse",
+                    size.name()
+                ));
+            }
+        }
         for floor in &row.floors {
             if floor.reason.trim().is_empty() {
                 return wrong(&format!("floor of {:?} has no reason", floor.metric));
@@ -190,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_floor_needs_a_reason_and_a_name_is_given_once() {
-        let row = |floors: &str| format!("[[row]]\nscenario = \"fanout\"\nfloors = [{floors}]\n");
+        let row = |floors: &str| format!("[[row]]\nscenario = \"fanout\"\nquick = 9\nfloors = [{floors}]\n");
         let floor = |reason: &str| {
             format!("{{ metric = \"m\", than = \"packaged\", quick = 1.0, reason = \"{reason}\" }}")
         };
@@ -198,6 +207,14 @@ mod tests {
         for (text, said) in [
             (row(&floor(" ")), "no reason"),
             (row(""), "guards nothing"),
+            (
+                row(&floor("noise")) + "full = 9\n",
+                "full has clients without a floor",
+            ),
+            (
+                row(&floor("noise")).replace("quick = 9", ""),
+                "quick has clients without a floor",
+            ),
             (row(&floor("noise")).repeat(2), "two of that name"),
         ] {
             let error = parse(&text).expect_err("it is refused");

@@ -63,6 +63,8 @@ struct Connection {
     remote: Arc<RemoteEntry>,
     meta: ConnMeta,
     framer: Framer,
+    /// The end and flags of the message that is next, if it has waited for its turn.
+    framed: Option<(usize, Flags)>,
     inactivity: Inactivity,
     first_message: FirstMessage,
     /// Bytes of a message that is not whole.
@@ -187,7 +189,11 @@ impl Worker {
         };
         let session = connection.session;
         let unread = &mut buffer[*used..];
-        let outcome = match connection.framer.scan(unread) {
+        let scan = match connection.framed.take() {
+            Some((end, flags)) => Ok(Scan::Text { end, flags }),
+            None => connection.framer.scan(unread),
+        };
+        let outcome = match scan {
             Ok(Scan::Incomplete) => return false,
             Ok(Scan::Text { end, flags }) if end >= BACKGROUND_MESSAGE_BYTES_MIN => {
                 let message = Large {
@@ -212,8 +218,11 @@ impl Worker {
                 } else {
                     // It has been heard, only not listened to.
                     connection.first_message.came();
+                    connection.framed = Some((end, flags));
+                    connection.is_waiting = true;
+                    io.pause_reading(conn, true);
                     io.soon();
-                    Ok(Handed::Waits)
+                    return false;
                 }
             }
             Ok(Scan::Text { end, flags }) => self.hand_over(io, session, &mut unread[..end], flags),
@@ -511,6 +520,7 @@ impl Handler for Worker {
             remote,
             meta,
             framer: Framer::with_limit(self.bounds.message_bytes_max),
+            framed: None,
             is_waiting: false,
             is_blocked: false,
             kept: None,

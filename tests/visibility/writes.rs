@@ -1,5 +1,6 @@
 //! Writes: acknowledged means seen by all, in the order asked for, and resting on durable rows.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use ovsdb_harness::Client;
@@ -117,31 +118,45 @@ fn the_order_of_acknowledgements_is_the_order_of_commits() {
     });
 }
 
+/// Counted among those who write until it goes, by a panic too, so that nobody waits for a writer that has failed.
+struct Writing<'c>(&'c AtomicUsize);
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// What one connection reads never goes back in time.
 #[test]
 fn a_reader_never_sees_an_older_state() {
     on_each(|scene, _| {
         let insertion = insert_counter("clock");
         scene.server.client().transact("Load", json!([insertion]));
+        let writing = AtomicUsize::new(2);
         thread::scope(|scope| {
             for _ in 0..2 {
-                let mut writer = scene.server.client();
+                let (mut writer, writing) = (scene.server.client(), Writing(&writing));
                 scope.spawn(move || {
+                    let _writing = writing;
                     for _ in 0..150 {
                         writer.transact("Load", json!([add_one("clock")]));
                     }
                 });
             }
             for _ in 0..4 {
-                let mut reader = scene.server.client();
+                let (mut reader, writing) = (scene.server.client(), &writing);
                 scope.spawn(move || {
                     let mut last = 0;
-                    while last < 300 {
+                    let mut is_last = false;
+                    while !is_last {
+                        is_last = writing.load(Ordering::SeqCst) == 0;
                         let results = reader.transact("Load", json!([select_total("clock")]));
                         let now = total(&results[0]);
                         assert!(now >= last, "{now} after {last}");
                         last = now;
                     }
+                    assert_eq!(last, 300, "what is acknowledged is seen by all");
                 });
             }
         });

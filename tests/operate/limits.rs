@@ -48,8 +48,8 @@ fn a_message_that_takes_too_much_memory_ends_its_connection() {
     for count in [10, 20_000] {
         assert_eq!(client.call("echo", numbers(count)), Ok(numbers(count)));
     }
-    // Its share of memory, and the megabyte that every message may take, do not hold it.
-    if client.try_send("echo", numbers(400_000)).is_ok() {
+    // Its share of memory, and the megabytes that every message may take, do not hold it.
+    if client.try_send("echo", numbers(3_000_000)).is_ok() {
         client.expect_closed();
     }
     wait::until("the reason in the log", || {
@@ -60,7 +60,7 @@ fn a_message_that_takes_too_much_memory_ends_its_connection() {
 
     let scratch = Scratch::new();
     let server = start(&scratch, "--message-memory-factor-max=4");
-    assert!(server.client().call("echo", numbers(400_000)).is_ok());
+    assert!(server.client().call("echo", numbers(3_000_000)).is_ok());
     server.stop();
 }
 

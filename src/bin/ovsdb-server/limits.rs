@@ -16,7 +16,7 @@ pub(crate) struct LimitOptions {
     #[arg(long, value_name = "BYTES")]
     message_bytes_max: Option<usize>,
 
-    /// Memory of one message at most, as a multiple of its text, 4 by default (and 1 MiB, whatever the text); one that
+    /// Memory of one message at most, as a multiple of its text, 4 by default (and 12 MiB, whatever the text); one that
     /// needs more ends its connection
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     message_memory_factor_max: Option<u16>,

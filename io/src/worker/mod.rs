@@ -1,32 +1,32 @@
 //! Joins one worker's connections to its sessions: bytes become messages, effects become bytes.
 
+mod heavy;
+mod intake;
+mod port;
+mod sweep;
+
+use self::heavy::Heavy;
+use self::port::Port;
+use self::sweep::Sweep;
 use crate::background::{Background, Large, Prepared};
 use crate::bounds::Bounds;
-use crate::heavy::{self, Heavy};
-use crate::limits::{ARENA_KEEP_BYTES, BACKGROUND_MESSAGE_BYTES_MIN};
 use crate::net::reconnect::End;
 use crate::net::{FirstMessage, Inactivity, Verdict};
 use crate::remotes::{RemoteEntry, RemoteTable};
 use crate::runtime::{Closed, ConnId, ConnMeta, Handler, Outgoing, Transport};
-use crate::sweep::Sweep;
 use crate::tally::{Event, Tallies};
-use crate::tls::Content;
 use crate::vlog::RateLimit;
 use bumpalo::Bump;
-use bytes::Bytes;
 use ovsdb_engine::hash::HashMap;
 use ovsdb_engine::ids::{SessionId, WorkerId};
 use ovsdb_engine::inbox::Inbox;
 use ovsdb_engine::sequencer::Rights;
-use ovsdb_engine::session::{Flow, Machine, SessionIds, Sessions, Shared, Traits};
-use ovsdb_wire::frame::{Flags, Framer, Scan};
-use ovsdb_wire::message::{self, Message};
-use ovsdb_wire::parse::{Parser, SyntaxError};
-use ovsdb_wire::value::Value;
+use ovsdb_engine::session::{Machine, SessionIds, Sessions, Shared, Traits};
+use ovsdb_wire::frame::{Flags, Framer};
+use ovsdb_wire::parse::Parser;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
-use uuid::Uuid;
 
 /// The request by which a server asks a silent client whether it is there.
 const PROBE: &[u8] = br#"{"id":"echo","method":"echo","params":[]}"#;
@@ -75,44 +75,6 @@ struct Connection {
     is_blocked: bool,
     /// A large message that has to wait; it comes before whatever is unread.
     kept: Option<Box<Large>>,
-}
-
-impl Connection {
-    fn refuse(&self, io: &mut dyn Outgoing, conn: ConnId, refusal: &Refusal) {
-        log::warn!(target: refusal.module, "{}: {}", self.meta.name, refusal.text);
-        io.close(conn);
-    }
-}
-
-/// What became of a message.
-enum Handed {
-    /// Taken, with so many bytes.
-    Taken(usize),
-    /// It is to be handed over again later.
-    Waits,
-}
-
-/// Why a connection is closed, and the module of the log that says so.
-struct Refusal {
-    module: &'static str,
-    text: String,
-}
-
-impl Refusal {
-    fn unexpected(kind: &str) -> Refusal {
-        let text = format!("received unexpected {kind} message");
-        Refusal {
-            module: "ovsdb_jsonrpc_server",
-            text,
-        }
-    }
-
-    fn syntax(error: &SyntaxError) -> Refusal {
-        Refusal {
-            module: "jsonrpc",
-            text: format!("error parsing stream: {error}"),
-        }
-    }
 }
 
 impl Worker {
@@ -176,239 +138,21 @@ impl Worker {
         }
     }
 
-    /// Hands over the message at the front of `buffer`; false when there is no whole one, or it has to wait.
-    fn take_message(
-        &mut self,
-        io: &mut dyn Outgoing,
-        conn: ConnId,
-        buffer: &mut Vec<u8>,
-        used: &mut usize,
-    ) -> bool {
-        let Some(connection) = self.connections.get_mut(&conn) else {
-            return false;
-        };
-        let session = connection.session;
-        let unread = &mut buffer[*used..];
-        let scan = match connection.framed.take() {
-            Some((end, flags)) => Ok(Scan::Text { end, flags }),
-            None => connection.framer.scan(unread),
-        };
-        let outcome = match scan {
-            Ok(Scan::Incomplete) => return false,
-            Ok(Scan::Text { end, flags }) if end >= BACKGROUND_MESSAGE_BYTES_MIN => {
-                let message = Large {
-                    conn,
-                    cuts: connection.framer.cuts().to_vec(),
-                    flags,
-                    text: Vec::new(),
-                };
-                if self.hand_to_background(message, buffer, used, end) {
-                    self.messages_uncounted += 1;
-                    io.pause_reading(conn, true);
-                    return false;
-                }
-                Ok(Handed::Waits)
-            }
-            Ok(Scan::Text { end, flags }) if heavy::is_heavy(&unread[..end]) => {
-                if self.heavy.admit(conn) {
-                    let begun = Instant::now();
-                    let outcome = self.hand_over(io, session, &mut unread[..end], flags);
-                    self.heavy.took(begun.elapsed());
-                    outcome
-                } else {
-                    // It has been heard, only not listened to.
-                    connection.first_message.came();
-                    connection.framed = Some((end, flags));
-                    connection.is_waiting = true;
-                    io.pause_reading(conn, true);
-                    io.soon();
-                    return false;
-                }
-            }
-            Ok(Scan::Text { end, flags }) => self.hand_over(io, session, &mut unread[..end], flags),
-            Err(error) => Err(Refusal::syntax(&error)),
-        };
-        let Some(connection) = self.connections.get_mut(&conn) else {
-            return false;
-        };
-        match outcome {
-            Ok(Handed::Taken(bytes)) => {
-                self.messages_uncounted += 1;
-                connection.first_message.came();
-                *used += bytes;
-                return true;
-            }
-            Ok(Handed::Waits) => {}
-            // What was sent before it is done before the connection goes.
-            Err(_) if self.sessions.is_busy(session) => self.sessions.wait_until_idle(session),
-            Err(refusal) => {
-                connection.refuse(io, conn, &refusal);
-                let content = Content::guess(&buffer[*used..]).filter(|content| *content != Content::JsonRpc);
-                if let Some(content) = content {
-                    let name = &connection.meta.name;
-                    log::warn!(target: "jsonrpc", "{name}: received {content} data on JSON-RPC channel");
-                }
-                return false;
-            }
-        }
-        connection.framer = Framer::with_limit(self.bounds.message_bytes_max);
-        connection.is_waiting = true;
-        io.pause_reading(conn, true);
-        false
-    }
-
-    /// Has a large message looked at elsewhere, and its session wait; false if the session must wait for others of
-    /// its requests first.
-    fn hand_to_background(
-        &mut self,
-        message: Large,
-        buffer: &mut Vec<u8>,
-        used: &mut usize,
-        end: usize,
-    ) -> bool {
-        let Some(connection) = self.connections.get_mut(&message.conn) else {
-            return true;
-        };
-        if self.sessions.is_busy(connection.session) {
-            self.sessions.wait_until_idle(connection.session);
-            return false;
-        }
-        connection.is_waiting = true;
-        connection.first_message.came();
-        let text = if *used == 0 && end == buffer.len() {
-            std::mem::take(buffer)
-        } else {
-            *used += end;
-            buffer[*used - end..*used].to_vec()
-        };
-        self.background
-            .prepare(Large { text, ..message }, self.prepared.clone());
-        true
-    }
-
-    /// Goes on with a large message that was looked at elsewhere.
-    fn take_prepared(&mut self, io: &mut dyn Outgoing, prepared: Prepared) {
-        let Prepared {
-            mut message,
-            compiled,
-        } = prepared;
-        let (conn, flags) = (message.conn, message.flags);
-        let Some(session) = self.connections.get(&conn).map(|connection| connection.session) else {
-            return;
-        };
-        let is_taken = compiled.is_some_and(|compiled| {
-            self.with_sessions(io, |sessions, machine| {
-                sessions.take_compiled(session, compiled, machine)
-            })
-        });
-        let outcome = if is_taken {
-            Ok(Handed::Taken(message.text.len()))
-        } else {
-            self.hand_over_copy(io, session, &mut message.text, flags)
-        };
-        let Some(connection) = self.connections.get_mut(&conn) else {
-            return;
-        };
-        match outcome {
-            Ok(Handed::Taken(_)) => {
-                connection.is_waiting = false;
-                io.pause_reading(conn, connection.is_blocked);
-            }
-            Ok(Handed::Waits) => connection.kept = Some(Box::new(message)),
-            Err(refusal) => connection.refuse(io, conn, &refusal),
-        }
-    }
-
-    /// [`Worker::hand_over`] after which the text is as before, because the message may have to wait.
-    fn hand_over_copy(
-        &mut self,
-        io: &mut dyn Outgoing,
-        session: SessionId,
-        text: &mut [u8],
-        flags: Flags,
-    ) -> Result<Handed, Refusal> {
-        if Parser::spares(text.len(), flags) {
-            self.hand_over(io, session, text, flags)
-        } else {
-            self.hand_over(io, session, &mut text.to_vec(), flags)
-        }
-    }
-
-    /// Parses a text and hands the message over to its session.
-    fn hand_over(
-        &mut self,
-        io: &mut dyn Outgoing,
-        session: SessionId,
-        text: &mut [u8],
-        flags: Flags,
-    ) -> Result<Handed, Refusal> {
-        let bytes = text.len();
-        if self.arena.allocated_bytes() > ARENA_KEEP_BYTES {
-            self.arena = Bump::new();
-        }
-        self.arena.reset();
-        if self.scratch.capacity() > ARENA_KEEP_BYTES {
-            self.scratch = Vec::new();
-        }
-        self.with_sessions(io, |sessions, machine| sessions.prepare(machine));
-        // Parsing works in place, and a message that has to wait is parsed again.
-        let text = if self.sessions.may_wait(session) && !Parser::spares(bytes, flags) {
-            self.scratch.clear();
-            self.scratch.extend_from_slice(text);
-            &mut self.scratch[..]
-        } else {
-            text
-        };
-        let value = self
-            .parser
-            .parse(text, flags, &self.arena)
-            .map_err(|error| Refusal::syntax(&error))?;
-        let mut machine = Port {
-            io,
-            conns: &self.conns,
-            resumed: Vec::new(),
-        };
-        let flow = match message::classify(value) {
-            Ok(Message::Request { id, method, params }) => {
-                self.sessions
-                    .request(session, id, method, params, bytes, &mut machine)
-            }
-            Ok(Message::Notification { method, params }) => {
-                self.sessions.notification(session, method, params);
-                Flow::Continue
-            }
-            Ok(Message::Reply {
-                id: Value::String("echo"),
-                ..
-            }) => Flow::Continue,
-            Ok(Message::Reply { .. }) => return Err(Refusal::unexpected("reply")),
-            Ok(Message::Error { .. }) => return Err(Refusal::unexpected("error")),
-            Err(error) => {
-                return Err(Refusal {
-                    module: "jsonrpc",
-                    text: format!("received bad JSON-RPC message: {error}"),
-                });
-            }
-        };
-        Ok(match flow {
-            Flow::Continue => Handed::Taken(bytes),
-            Flow::Wait => Handed::Waits,
-        })
-    }
-
     /// Runs `work` on the sessions and lets those connections be read again that may.
     fn with_sessions<R>(
         &mut self,
         io: &mut dyn Outgoing,
         work: impl FnOnce(&mut Sessions, &mut dyn Machine) -> R,
     ) -> R {
-        let mut machine = Port {
-            io,
-            conns: &self.conns,
-            resumed: Vec::new(),
-        };
+        let mut machine = Port::new(io, &self.conns);
         let result = work(&mut self.sessions, &mut machine);
         let resumed = machine.resumed;
+        self.let_go_on(io, resumed);
+        result
+    }
+
+    /// Has connections read again whose sessions take messages again.
+    fn let_go_on(&mut self, io: &mut dyn Outgoing, resumed: Vec<ConnId>) {
         for conn in resumed {
             if let Some(connection) = self.connections.get_mut(&conn) {
                 if let Some(message) = connection.kept.take() {
@@ -422,7 +166,6 @@ impl Worker {
                 io.pause_reading(conn, connection.is_blocked);
             }
         }
-        result
     }
 
     fn look_after(&mut self, io: &mut dyn Outgoing, conn: ConnId, now_ms: u64) {
@@ -622,49 +365,5 @@ impl Handler for Worker {
         if self.heavy.turn_end() {
             io.soon();
         }
-    }
-}
-
-/// The machine as sessions see it.
-struct Port<'w> {
-    io: &'w mut dyn Outgoing,
-    conns: &'w HashMap<SessionId, ConnId>,
-    /// Connections that may be read again.
-    resumed: Vec<ConnId>,
-}
-
-impl Machine for Port<'_> {
-    fn send(&mut self, session: SessionId, bytes: Bytes) {
-        if let Some(conn) = self.conns.get(&session) {
-            self.io.send(*conn, bytes);
-        }
-    }
-
-    fn send_copy(&mut self, session: SessionId, bytes: &[u8]) {
-        if let Some(conn) = self.conns.get(&session) {
-            self.io.send_copy(*conn, bytes);
-        }
-    }
-
-    fn close(&mut self, session: SessionId) {
-        if let Some(conn) = self.conns.get(&session) {
-            self.io.close(*conn);
-        }
-    }
-
-    fn resume(&mut self, session: SessionId) {
-        self.resumed.extend(self.conns.get(&session));
-    }
-
-    fn is_fanning_out(&self) -> bool {
-        self.io.is_fanning_out()
-    }
-
-    fn again(&mut self) {
-        self.io.again();
-    }
-
-    fn random_uuid(&mut self) -> Uuid {
-        Uuid::new_v4()
     }
 }

@@ -1,0 +1,275 @@
+//! Messages on their way from a connection to its session: framed, parsed and classified, at once, when their turn comes,
+//! or by a background thread.
+
+use super::port::Port;
+use super::{Connection, Worker, heavy};
+use crate::background::{Large, Prepared};
+use crate::limits::{ARENA_KEEP_BYTES, BACKGROUND_MESSAGE_BYTES_MIN};
+use crate::runtime::{ConnId, Outgoing};
+use crate::tls::Content;
+use bumpalo::Bump;
+use ovsdb_engine::ids::SessionId;
+use ovsdb_engine::session::Flow;
+use ovsdb_wire::frame::{Flags, Framer, Scan};
+use ovsdb_wire::message::{self, Message};
+use ovsdb_wire::parse::{Parser, SyntaxError};
+use ovsdb_wire::value::Value;
+use std::time::Instant;
+
+impl Connection {
+    fn refuse(&self, io: &mut dyn Outgoing, conn: ConnId, refusal: &Refusal) {
+        log::warn!(target: refusal.module, "{}: {}", self.meta.name, refusal.text);
+        io.close(conn);
+    }
+}
+
+/// What became of a message.
+enum Handed {
+    /// Taken, with so many bytes.
+    Taken(usize),
+    /// It is to be handed over again later.
+    Waits,
+}
+
+/// Why a connection is closed, and the module of the log that says so.
+struct Refusal {
+    module: &'static str,
+    text: String,
+}
+
+impl Refusal {
+    fn unexpected(kind: &str) -> Refusal {
+        let text = format!("received unexpected {kind} message");
+        Refusal {
+            module: "ovsdb_jsonrpc_server",
+            text,
+        }
+    }
+
+    fn syntax(error: &SyntaxError) -> Refusal {
+        Refusal {
+            module: "jsonrpc",
+            text: format!("error parsing stream: {error}"),
+        }
+    }
+}
+
+impl Worker {
+    /// Hands over the message at the front of `buffer`; false when there is no whole one, or it has to wait.
+    pub(super) fn take_message(
+        &mut self,
+        io: &mut dyn Outgoing,
+        conn: ConnId,
+        buffer: &mut Vec<u8>,
+        used: &mut usize,
+    ) -> bool {
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return false;
+        };
+        let session = connection.session;
+        let unread = &mut buffer[*used..];
+        let scan = match connection.framed.take() {
+            Some((end, flags)) => Ok(Scan::Text { end, flags }),
+            None => connection.framer.scan(unread),
+        };
+        let outcome = match scan {
+            Ok(Scan::Incomplete) => return false,
+            Ok(Scan::Text { end, flags }) if end >= BACKGROUND_MESSAGE_BYTES_MIN => {
+                let message = Large {
+                    conn,
+                    cuts: connection.framer.cuts().to_vec(),
+                    flags,
+                    text: Vec::new(),
+                };
+                if self.hand_to_background(message, buffer, used, end) {
+                    self.messages_uncounted += 1;
+                    io.pause_reading(conn, true);
+                    return false;
+                }
+                Ok(Handed::Waits)
+            }
+            Ok(Scan::Text { end, flags }) if heavy::is_heavy(&unread[..end]) => {
+                if self.heavy.admit(conn) {
+                    let begun = Instant::now();
+                    let outcome = self.hand_over(io, session, &mut unread[..end], flags);
+                    self.heavy.took(begun.elapsed());
+                    outcome
+                } else {
+                    // It has been heard, only not listened to.
+                    connection.first_message.came();
+                    connection.framed = Some((end, flags));
+                    connection.is_waiting = true;
+                    io.pause_reading(conn, true);
+                    io.soon();
+                    return false;
+                }
+            }
+            Ok(Scan::Text { end, flags }) => self.hand_over(io, session, &mut unread[..end], flags),
+            Err(error) => Err(Refusal::syntax(&error)),
+        };
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return false;
+        };
+        match outcome {
+            Ok(Handed::Taken(bytes)) => {
+                self.messages_uncounted += 1;
+                connection.first_message.came();
+                *used += bytes;
+                return true;
+            }
+            Ok(Handed::Waits) => {}
+            // What was sent before it is done before the connection goes.
+            Err(_) if self.sessions.is_busy(session) => self.sessions.wait_until_idle(session),
+            Err(refusal) => {
+                connection.refuse(io, conn, &refusal);
+                let content = Content::guess(&buffer[*used..]).filter(|content| *content != Content::JsonRpc);
+                if let Some(content) = content {
+                    let name = &connection.meta.name;
+                    log::warn!(target: "jsonrpc", "{name}: received {content} data on JSON-RPC channel");
+                }
+                return false;
+            }
+        }
+        connection.framer = Framer::with_limit(self.bounds.message_bytes_max);
+        connection.is_waiting = true;
+        io.pause_reading(conn, true);
+        false
+    }
+
+    /// Has a large message looked at elsewhere, and its session wait; false if the session must wait for others of
+    /// its requests first.
+    fn hand_to_background(
+        &mut self,
+        message: Large,
+        buffer: &mut Vec<u8>,
+        used: &mut usize,
+        end: usize,
+    ) -> bool {
+        let Some(connection) = self.connections.get_mut(&message.conn) else {
+            return true;
+        };
+        if self.sessions.is_busy(connection.session) {
+            self.sessions.wait_until_idle(connection.session);
+            return false;
+        }
+        connection.is_waiting = true;
+        connection.first_message.came();
+        let text = if *used == 0 && end == buffer.len() {
+            std::mem::take(buffer)
+        } else {
+            *used += end;
+            buffer[*used - end..*used].to_vec()
+        };
+        self.background
+            .prepare(Large { text, ..message }, self.prepared.clone());
+        true
+    }
+
+    /// Goes on with a large message that was looked at elsewhere.
+    pub(super) fn take_prepared(&mut self, io: &mut dyn Outgoing, prepared: Prepared) {
+        let Prepared {
+            mut message,
+            compiled,
+        } = prepared;
+        let (conn, flags) = (message.conn, message.flags);
+        let Some(session) = self.connections.get(&conn).map(|connection| connection.session) else {
+            return;
+        };
+        let is_taken = compiled.is_some_and(|compiled| {
+            self.with_sessions(io, |sessions, machine| {
+                sessions.take_compiled(session, compiled, machine)
+            })
+        });
+        let outcome = if is_taken {
+            Ok(Handed::Taken(message.text.len()))
+        } else {
+            self.hand_over_copy(io, session, &mut message.text, flags)
+        };
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        match outcome {
+            Ok(Handed::Taken(_)) => {
+                connection.is_waiting = false;
+                io.pause_reading(conn, connection.is_blocked);
+            }
+            Ok(Handed::Waits) => connection.kept = Some(Box::new(message)),
+            Err(refusal) => connection.refuse(io, conn, &refusal),
+        }
+    }
+
+    /// [`Worker::hand_over`] after which the text is as before, because the message may have to wait.
+    fn hand_over_copy(
+        &mut self,
+        io: &mut dyn Outgoing,
+        session: SessionId,
+        text: &mut [u8],
+        flags: Flags,
+    ) -> Result<Handed, Refusal> {
+        if Parser::spares(text.len(), flags) {
+            self.hand_over(io, session, text, flags)
+        } else {
+            self.hand_over(io, session, &mut text.to_vec(), flags)
+        }
+    }
+
+    /// Parses a text and hands the message over to its session.
+    fn hand_over(
+        &mut self,
+        io: &mut dyn Outgoing,
+        session: SessionId,
+        text: &mut [u8],
+        flags: Flags,
+    ) -> Result<Handed, Refusal> {
+        let bytes = text.len();
+        if self.arena.allocated_bytes() > ARENA_KEEP_BYTES {
+            self.arena = Bump::new();
+        }
+        self.arena.reset();
+        if self.scratch.capacity() > ARENA_KEEP_BYTES {
+            self.scratch = Vec::new();
+        }
+        self.with_sessions(io, |sessions, machine| sessions.prepare(machine));
+        // Parsing works in place, and a message that has to wait is parsed again.
+        let text = if self.sessions.may_wait(session) && !Parser::spares(bytes, flags) {
+            self.scratch.clear();
+            self.scratch.extend_from_slice(text);
+            &mut self.scratch[..]
+        } else {
+            text
+        };
+        let value = self
+            .parser
+            .parse(text, flags, &self.arena)
+            .map_err(|error| Refusal::syntax(&error))?;
+        let mut machine = Port::new(io, &self.conns);
+        let flow = match message::classify(value) {
+            Ok(Message::Request { id, method, params }) => {
+                self.sessions
+                    .request(session, id, method, params, bytes, &mut machine)
+            }
+            Ok(Message::Notification { method, params }) => {
+                self.sessions.notification(session, method, params);
+                Flow::Continue
+            }
+            Ok(Message::Reply {
+                id: Value::String("echo"),
+                ..
+            }) => Flow::Continue,
+            Ok(Message::Reply { .. }) => return Err(Refusal::unexpected("reply")),
+            Ok(Message::Error { .. }) => return Err(Refusal::unexpected("error")),
+            Err(error) => {
+                return Err(Refusal {
+                    module: "jsonrpc",
+                    text: format!("received bad JSON-RPC message: {error}"),
+                });
+            }
+        };
+        let resumed = machine.resumed;
+        self.let_go_on(io, resumed);
+        Ok(match flow {
+            Flow::Continue => Handed::Taken(bytes),
+            Flow::Wait => Handed::Waits,
+        })
+    }
+}

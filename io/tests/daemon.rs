@@ -142,9 +142,14 @@ impl Place {
         command
     }
 
+    /// Signals that this process was told to ignore, as a job in the background is, have their default action again.
     fn daemon(&self, arguments: &[&str]) -> Command {
-        let mut command = self.command(std::env::current_exe().unwrap());
-        command.arg("--serve").args(arguments);
+        let mut command = self.command("env");
+        command
+            .arg("--default-signal=HUP,INT,TERM")
+            .arg(std::env::current_exe().unwrap())
+            .arg("--serve")
+            .args(arguments);
         command
     }
 

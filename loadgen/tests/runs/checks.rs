@@ -2,12 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use ovsdb_harness::server::create_database;
-use ovsdb_harness::{Client, Peer, Scratch, ServerOptions};
+use ovsdb_harness::{Client, Peer, Scratch};
 use serde_json::json;
 
 use crate::liar::{Liar, Lie, Started};
-use crate::{run, spawn};
+use crate::{run, southbound_server, spawn};
 
 /// Scenarios on a server that runs already whose clients are told of changes.
 const UPDATED: &[&str] = &[
@@ -152,15 +151,7 @@ fn values_in_conditions_may_have_spaces() {
 #[test]
 fn other_writers_are_told_of() {
     let scratch = Scratch::new();
-    let schema = scratch.write(
-        "sb.ovsschema",
-        loadgen::server::database::schema(None).expect("there is always one"),
-    );
-    let file = create_database(Peer::Packaged, &scratch, "sb.db", &schema);
-    let server = ServerOptions::new(Peer::Ours, "sb")
-        .database(&file)
-        .tcp()
-        .start(&scratch);
+    let server = southbound_server(&scratch);
     let remote = server.tcp();
     let run_on = |scenario: &str| {
         run(&[

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use loadgen::fleet::scanner::Scanner;
-use ovsdb_harness::server::create_database;
-use ovsdb_harness::{Peer, Remote, Scratch, Server, ServerOptions, wait};
+use ovsdb_harness::{Peer, Remote, Scratch, Server, wait};
 use serde_json::{Value, json};
+
+use crate::southbound_server;
 
 /// What is changed in the first message that fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,15 +39,7 @@ pub(crate) struct Liar {
 impl Liar {
     pub(crate) fn start(lie: Lie) -> Liar {
         let scratch = Scratch::new();
-        let schema = scratch.write(
-            "sb.ovsschema",
-            loadgen::server::database::schema(None).expect("there is always one"),
-        );
-        let file = create_database(Peer::Packaged, &scratch, "sb.db", &schema);
-        let server = ServerOptions::new(Peer::Ours, "sb")
-            .database(&file)
-            .tcp()
-            .start(&scratch);
+        let server = southbound_server(&scratch);
         let Remote::Tcp(target) = server.tcp() else {
             unreachable!("it was started with TCP")
         };

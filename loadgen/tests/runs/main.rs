@@ -9,9 +9,23 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use ovsdb_harness::peer::{Peer, packaged_program};
-use ovsdb_harness::{Scratch, wait};
+use ovsdb_harness::server::create_database;
+use ovsdb_harness::{Scratch, Server, ServerOptions, wait};
 
 use crate::liar::{Liar, Lie};
+
+/// Our server with an empty southbound database, which listens on TCP.
+fn southbound_server(scratch: &Scratch) -> Server {
+    let schema = scratch.write(
+        "sb.ovsschema",
+        loadgen::server::database::schema(None).expect("there is always one"),
+    );
+    let file = create_database(Peer::Packaged, scratch, "sb.db", &schema);
+    ServerOptions::new(Peer::Ours, "sb")
+        .database(&file)
+        .tcp()
+        .start(scratch)
+}
 
 /// The program, told to be quick.
 fn loadgen(arguments: &[&str]) -> Command {

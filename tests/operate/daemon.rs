@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::chown;
 use std::path::Path;
 
-use ovsdb_harness::command::run;
+use ovsdb_harness::command::{run, run_ok};
 use ovsdb_harness::server::create_database;
 use ovsdb_harness::{Client, Peer, Scratch, schema, wait};
 use serde_json::json;
@@ -26,6 +26,53 @@ fn exit(socket: &Path, number: &str) {
     wait::until("the end of the server", || {
         fs::read_link(&program).is_err().then_some(())
     });
+}
+
+/// Starts a server in the background from a shell that ignores `ignored`, sees it serve after each signal of `outlived`, and
+/// end by `last`.
+fn signal_story(peer: Peer, ignored: &str, options: &[&str], outlived: &[&str], last: &str) {
+    let scratch = Scratch::new();
+    let load = scratch.write("load.ovsschema", schema::LOAD);
+    let file = create_database(peer, &scratch, "load.db", &load);
+    let (pidfile, control) = (scratch.join("load.pid"), scratch.join("load.ctl"));
+    run_ok(
+        scratch
+            .command("sh")
+            .args(["-c", &format!("trap '' {ignored}; exec \"$@\""), "sh"])
+            .arg(peer.server())
+            .args(["--detach", "-vsyslog:off", "-vconsole:warn"])
+            .args(options)
+            .arg(format!("--pidfile={}", pidfile.display()))
+            .arg(format!("--unixctl={}", control.display()))
+            .arg(&file),
+    );
+    let number = pid(&pidfile);
+    let send = |signal: &str| run_ok(scratch.command("kill").args([&format!("-{signal}"), &number]));
+    for signal in outlived {
+        send(signal);
+        // A process that answers again has looked at whatever was pending.
+        for _ in 0..2 {
+            let version = Client::unix(&control).call("version", json!([]));
+            assert!(version.is_ok(), "{peer:?}: after {signal}");
+        }
+    }
+    send(last);
+    wait::until("the end of the server", || (!pidfile.exists()).then_some(()));
+}
+
+#[test]
+fn signals_that_were_ignored_at_the_start_stay_ignored() {
+    let cases: [(&str, &[&str], &[&str], &str); 4] = [
+        ("HUP INT", &[], &["HUP", "INT"], "TERM"),
+        ("HUP", &["--monitor"], &["HUP"], "INT"),
+        ("TERM ALRM", &[], &["ALRM", "TERM"], "HUP"),
+        ("USR1", &[], &[], "HUP"),
+    ];
+    for (ignored, options, outlived, last) in cases {
+        for peer in [Peer::Packaged, Peer::under_test()] {
+            signal_story(peer, ignored, options, outlived, last);
+        }
+    }
 }
 
 /// What happens with one pidfile and two servers; paths and numbers left out.

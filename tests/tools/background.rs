@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use ovsdb_harness::command::run;
+use ovsdb_harness::command::{run, run_ok};
 use ovsdb_harness::server::create_database;
 use ovsdb_harness::{Client, Daemon, Peer, Scratch, ServerOptions, schema, wait};
 use serde_json::json;
@@ -123,6 +123,36 @@ fn what_ends_a_monitor_in_the_background_stands_on_its_standard_error() {
     }
 }
 
+#[test]
+fn monitors_started_under_nohup_outlive_the_terminal() {
+    for peer in [Peer::Packaged, Peer::under_test()] {
+        let scratch = Scratch::new();
+        let schema = scratch.write("load.ovsschema", schema::LOAD);
+        let file = create_database(peer, &scratch, "load.db", &schema);
+        let server = ServerOptions::new(peer, "load").database(&file).start(&scratch);
+        run_ok(
+            scratch
+                .command("sh")
+                .args(["-c", "trap '' HUP INT; exec \"$@\"", "sh"])
+                .arg(peer.client())
+                .args(["--detach", "--pidfile", "-vsyslog:off", "monitor"])
+                .args([&server.remote().target(), "Load", "Item"]),
+        );
+        let pidfile = scratch.join("ovsdb-client.pid");
+        let pid = fs::read_to_string(&pidfile).expect("a pidfile").trim().to_owned();
+        for (signal, outlives) in [("HUP", true), ("INT", true), ("TERM", false)] {
+            run_ok(scratch.command("kill").args([&format!("-{signal}"), &pid]));
+            if outlives {
+                let version = control(scratch.path(), "version", &[]);
+                assert!(version.starts_with("ovsdb-client"), "{peer:?}");
+            } else {
+                wait::until("the end of the client", || (!pidfile.exists()).then_some(()));
+            }
+        }
+        server.stop();
+    }
+}
+
 /// The same course of events, each client of the same peer: what each of them prints.
 fn lock_story(client: Peer, server: Peer) -> [String; 3] {
     let scratch = Scratch::new();
@@ -178,7 +208,13 @@ fn a_timeout_ends_the_client_by_sigalrm() {
             .command(peer.client())
             .env("OVS_CTL_TIMEOUT", "1")
             .args(forever));
-        for finished in [by_option, by_variable] {
+        let though_ignored = run(scratch
+            .command("sh")
+            .args(["-c", "trap '' ALRM; exec \"$@\"", "sh"])
+            .arg(peer.client())
+            .arg("--timeout=1")
+            .args(forever));
+        for finished in [by_option, by_variable, though_ignored] {
             assert_eq!(
                 finished.status.signal(),
                 Some(SIGALRM),

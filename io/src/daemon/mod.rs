@@ -21,7 +21,7 @@ mod title;
 mod user;
 
 pub use run::{CommandFailed, run_command};
-pub use signals::{Signals, die_of, signal_name};
+pub use signals::{Signals, die_of, end_after, signal_name};
 
 use crate::{dirs, vlog};
 use fork::Forked;

@@ -1,20 +1,44 @@
 //! Signals that end the process.
 //!
 //! They are blocked from the start and read by the control thread, so that they take effect between two steps
-//! and never inside one. Child processes get them unblocked by the standard library.
+//! and never inside one. Child processes get them unblocked by the standard library. Whoever starts the process with
+//! one of them ignored, as `nohup` does and a shell for what it runs in the background, has it ignored for good
+//! (upstream `lib/fatal-signal.c`).
 
 use super::cleanup;
 use crate::readiness::register;
 use nix::sys::signal::{SigHandler, SigSet, Signal, raise, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::alarm;
 use std::io;
+use std::mem::MaybeUninit;
+use std::ptr;
 use tokio::io::unix::AsyncFd;
 
 /// Signals that end the process in an orderly way.
 const FATAL: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGALRM];
 
+/// Those of them that are not ignored. An ignored signal that is blocked would be read all the same.
 fn fatal_set() -> SigSet {
-    FATAL.into_iter().collect()
+    FATAL.into_iter().filter(|signal| !is_ignored(*signal)).collect()
+}
+
+#[allow(unsafe_code)]
+fn is_ignored(signal: Signal) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action the call changes nothing; it fills `action`, which lives until it has returned and is
+    // made of integers and pointers, so that it is valid as zeros as well.
+    let action = unsafe {
+        libc::sigaction(signal as i32, ptr::null(), action.as_mut_ptr());
+        action.assume_init()
+    };
+    action.sa_sigaction == libc::SIG_IGN
+}
+
+/// Has SIGALRM end the process in so many seconds, also if it was ignored until now.
+pub fn end_after(seconds: u32) {
+    take_default(Signal::SIGALRM);
+    alarm::set(seconds);
 }
 
 /// Blocks the signals in this thread and all that it will start.
@@ -26,13 +50,16 @@ pub(super) fn block() {
 
 /// Gives crash signals back their plain meaning. Rust's handler, which tells of overflown stacks, swallows the
 /// first one that another process sends, but operators and tests crash a daemon with just that.
-#[allow(unsafe_code)]
 pub(super) fn let_crashes_crash() {
-    for crash in [Signal::SIGSEGV, Signal::SIGBUS] {
-        // SAFETY: the default action runs no code of ours, so nothing of it can be unsafe in a handler.
-        if let Err(error) = unsafe { signal(crash, SigHandler::SigDfl) } {
-            log::warn!(target: "fatal_signal", "cannot reset {}: {}", crash.as_str(), error.desc());
-        }
+    take_default(Signal::SIGSEGV);
+    take_default(Signal::SIGBUS);
+}
+
+#[allow(unsafe_code)]
+fn take_default(of: Signal) {
+    // SAFETY: the default action runs no code of ours, so nothing of it can be unsafe in a handler.
+    if let Err(error) = unsafe { signal(of, SigHandler::SigDfl) } {
+        log::warn!(target: "fatal_signal", "cannot reset {}: {}", of.as_str(), error.desc());
     }
 }
 
@@ -72,7 +99,7 @@ pub fn die_of(signal: Signal) -> ! {
     if unblocked.and_then(|()| raise(signal)).is_err() {
         log::warn!(target: "fatal_signal", "cannot raise the signal");
     }
-    // The signal is pending for us at the latest now; should it be ignored by inheritance, exit as a shell says it.
+    // The signal has ended the process unless something is wrong; then this says what it should have been.
     std::process::exit(128 + signal as i32)
 }
 

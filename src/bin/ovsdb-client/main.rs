@@ -18,9 +18,9 @@ mod transact;
 mod wait;
 
 use clap::CommandFactory;
-use nix::unistd::alarm;
 use ovsdb::cli::table::Style;
 use ovsdb::cli::{Fatal, Result, argv, program};
+use ovsdb_io::daemon;
 use std::env;
 use std::process::ExitCode;
 
@@ -154,6 +154,6 @@ fn check_count(command: &str, operands: &[String], min: usize, max: usize) -> Re
 fn set_alarm(timeout: Option<u32>) {
     let seconds = timeout.or_else(|| env::var("OVS_CTL_TIMEOUT").ok()?.parse().ok());
     if let Some(seconds) = seconds.filter(|&seconds| seconds > 0) {
-        alarm::set(seconds);
+        daemon::end_after(seconds);
     }
 }

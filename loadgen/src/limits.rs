@@ -105,3 +105,9 @@ pub const TRANSACTIONS_MAX: f64 = 1e8;
 /// Moments at which a thread compares clients that monitor the same, the oldest being forgotten: as many as changes are
 /// remembered, in about a megabyte.
 pub const MOMENTS_COMPARED_MAX: usize = RECENT_CHANGES_MAX;
+
+/// Connections on which echoes are sent in turns: servers of up to four threads have one or more on each.
+pub const ECHO_CONNECTIONS: usize = 4;
+
+/// Niceness of the thread that sends echoes, the least there is: it hardly works, and is to be served before those who do.
+pub const ECHO_NICENESS: i32 = -20;

@@ -1,5 +1,5 @@
 //! `bulk`: the first transaction of northd on a new southbound database, or a restored backup: everything at once, ten
-//! logical flows for each client asked for, at most a hundred thousand.
+//! logical flows for each client asked for, at most a hundred thousand; a thousand echoes a second are sent beside it.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -8,11 +8,13 @@ use std::time::Instant;
 use crate::error::{Failure, Result};
 use crate::fleet::Quiet;
 use crate::scenario::Trial;
+use crate::scenario::parts::echoes::Echoes;
 use crate::southbound::monitor;
 use crate::southbound::site::{self, Site, Size};
 
 const ROWS_PER_CLIENT: usize = 10;
 const ROWS_MAX: usize = 100_000;
+const ECHOES_PER_S: f64 = 1000.0;
 
 pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     trial.require(site::NEEDED)?;
@@ -39,9 +41,11 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         .expect("a string takes everything");
     }
     params.push(']');
+    let echoes = Echoes::begin(trial.server.address(), "echo beside", ECHOES_PER_S)?;
     let (cpu, start) = (trial.cpu(), Instant::now());
     let reply = trial.control.call_raw("transact", &params)?;
     let took = start.elapsed().as_secs_f64();
+    let echoes = echoes.end()?;
     let inserted = memchr::memmem::find_iter(&reply, r#"{"uuid":["uuid","#).count();
     if inserted != rows {
         return Err(Failure::Wrong(format!(
@@ -54,5 +58,6 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         .outcome
         .higher("text", "MB/s", params.len() as f64 / 1e6 / took);
     trial.cpu_since(cpu, "server CPU a row", "µs", 1e6, rows as f64);
+    trial.outcome.latencies(&echoes);
     trial.verify(&fleet, &requests)
 }

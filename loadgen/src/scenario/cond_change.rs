@@ -1,7 +1,7 @@
 //! `cond-change`: gateway nodes of an OpenStack site have three thousand datapaths and more, and whenever a network is
 //! added each controller sends its whole condition again, every clause of it, with one more (ovn#223: 230 KB of text,
 //! at which a server can work for minutes). Up to 500 clients with 3,000 clauses each, in different orders, add a
-//! datapath at once, three times; beside them twenty others send a thousand echoes a second at their times.
+//! datapath at once, three times; a thousand echoes a second are sent beside them at their times.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::fleet::{Behaviour, Board, Port, Reply, Request};
 use crate::measure::progress::Counter;
 use crate::scenario::Trial;
-use crate::scenario::parts::echoes::{self, Echoes};
+use crate::scenario::parts::echoes::Echoes;
 use crate::scenario::parts::views::Views;
 use crate::southbound::monitor::{self, Condition};
 use crate::southbound::site::{self, Site, Size};
@@ -23,11 +23,10 @@ const CLAUSES_MIN: usize = 100;
 const ROUNDS: usize = 3;
 /// Datapaths that are added by some of the clients each.
 const ADDED: usize = 20;
-const ECHOERS: usize = 20;
 const ECHOES_PER_S: f64 = 1000.0;
 const TABLES: &[&str] = &["Port_Binding"];
 const SELECTED_BY: &[(&str, &str)] = &[("Port_Binding", "datapath")];
-const SERIES: &[&str] = &["condition changed", "echo beside"];
+const SERIES: &[&str] = &["condition changed"];
 
 /// The datapaths, and who has which.
 struct Gateways {
@@ -36,18 +35,11 @@ struct Gateways {
     clauses: Vec<String>,
     /// Datapaths that all have.
     common: usize,
-    changers: usize,
 }
 
 impl Gateways {
     /// What a client monitors after so many additions.
     fn condition(&self, client: usize, added: usize) -> Condition {
-        if client >= self.changers {
-            return Condition {
-                only: monitor::names(&["SB_Global"]),
-                ..Condition::default()
-            };
-        }
         let datapaths = self.of(&self.datapaths, client, added);
         Views::any_of(TABLES, SELECTED_BY, datapaths)
     }
@@ -70,7 +62,6 @@ impl Gateways {
 struct Gateway {
     gateways: Arc<Gateways>,
     columns: Arc<crate::fold::columns::Columns>,
-    echoes: Option<Echoes>,
 }
 
 impl Gateway {
@@ -92,28 +83,12 @@ impl Gateway {
             },
         );
     }
-
-    fn begin_echoes(&mut self, port: &mut Port) {
-        let echoers = self.gateways.changers.max(port.clients().start)..port.clients().end;
-        if !echoers.is_empty() {
-            let rate = ECHOES_PER_S * echoers.len() as f64 / ECHOERS as f64;
-            self.echoes = Some(Echoes::new(echoers, rate, Instant::now()));
-        }
-    }
 }
 
 impl Behaviour for Gateway {
     fn reply(&mut self, port: &mut Port, _client: usize, reply: &Reply<'_>) {
-        if reply.tag == echoes::TAG {
-            port.record(1, reply.latency);
-        } else {
-            port.record(0, reply.latency);
-            port.done(1);
-        }
-    }
-
-    fn turn(&mut self, port: &mut Port, now: Instant) -> Option<Instant> {
-        self.echoes.as_mut()?.turn(port, now)
+        port.record(0, reply.latency);
+        port.done(1);
     }
 }
 
@@ -144,17 +119,15 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         datapaths,
         clauses,
         common,
-        changers,
     });
     let its_gateways = gateways.clone();
     let first = Views::new(trial, TABLES, SELECTED_BY, move |client| {
         its_gateways.condition(client, 0)
     });
     let columns = trial.columns.clone();
-    let fleet = trial.differing_fleet(changers + ECHOERS, first.monitor(), SERIES, |_| Gateway {
+    let fleet = trial.differing_fleet(changers, first.monitor(), SERIES, |_| Gateway {
         gateways: gateways.clone(),
         columns: columns.clone(),
-        echoes: None,
     })?;
     trial.connect(&fleet)?;
 
@@ -162,14 +135,14 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     trial
         .progress
         .phase("changes", fleet.board(), Counter::Done, goal);
-    fleet.post(|gateway, port| gateway.begin_echoes(port));
+    let echoes = Echoes::begin(trial.server.address(), "echo beside", ECHOES_PER_S)?;
     let cpu = trial.cpu();
     let mut took = Vec::new();
     for round in 1..=ROUNDS {
         let start = Instant::now();
         fleet.post(move |gateway, port| {
             let now = Instant::now();
-            for client in port.clients().filter(|client| *client < changers) {
+            for client in port.clients() {
                 gateway.change(port, client, round, now);
             }
         });
@@ -177,12 +150,13 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         trial.wait(&fleet, "changes", |board| Board::get(&board.done) >= goal)?;
         took.push(start.elapsed());
     }
-    fleet.ask(|gateway, _| gateway.echoes = None)?;
+    let echoes = echoes.end()?;
     trial.outcome.clients = fleet.len();
     trial.outcome.higher("clauses of each", "", common as f64);
     trial.outcome.rounds("all have changed", "s", 1.0, &took);
     trial.cpu_since(cpu, "server CPU a change", "ms", 1e3, goal as f64);
     trial.outcome.latencies(&fleet.latencies()?);
+    trial.outcome.latencies(&echoes);
     let last = Views::new(
         trial,
         &["SB_Global", "Port_Binding"],

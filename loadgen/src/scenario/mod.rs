@@ -457,12 +457,23 @@ impl Trial<'_> {
 
     /// What a client that comes now is told.
     pub fn contents(&mut self, requests: &str) -> Result<Rc<State>> {
+        let text = self.told(requests)?;
+        self.fold(&text)
+    }
+
+    /// The reply that tells it.
+    fn told(&mut self, requests: &str) -> Result<Vec<u8>> {
         let params = format!(r#"["{}","reference",{requests}]"#, self.database());
         let text = self.control.call_raw("monitor_cond", &params)?;
         self.control.call("monitor_cancel", r#"["reference"]"#)?;
+        Ok(text)
+    }
+
+    /// What such a reply says.
+    fn fold(&self, text: &[u8]) -> Result<Rc<State>> {
         let mut folds = Folds::new(self.columns.clone());
         let change = folds
-            .fold(&folds.empty(), hash(&text), Some(&text))?
+            .fold(&folds.empty(), hash(text), Some(text))?
             .expect("the text was given");
         Ok(change.after.clone().expect("it is the data that was monitored"))
     }

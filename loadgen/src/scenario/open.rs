@@ -1,11 +1,12 @@
 //! `open`: the server of a large site is started, after an upgrade or a failure, and nobody is served before it has
-//! read its file: twenty logical flows for each client asked for, at most 200,000 (106 MB). What a client is told
-//! afterwards must be what it was told before.
+//! read its file: twenty logical flows for each client asked for, at most 200,000 (106 MB). The first client that asks is
+//! told everything (122 MB), while a thousand echoes a second are sent beside it; it must be what was told before.
 
 use std::time::{Duration, Instant};
 
 use crate::error::{Failure, Result};
 use crate::scenario::Trial;
+use crate::scenario::parts::echoes::Echoes;
 use crate::server::Control;
 use crate::southbound::monitor;
 use crate::southbound::site::{self, Site, Size};
@@ -15,6 +16,7 @@ const FLOWS_MAX: usize = 200_000;
 /// Flows of a node, so that 200,000 make a site of a thousand nodes with twenty pods each.
 const NODE_FLOWS: usize = 200;
 const NODE_PODS: usize = 20;
+const ECHOES_PER_S: f64 = 1000.0;
 
 /// A site of so many flows at most, with its ports and chassis.
 pub(super) fn size(clients: usize) -> Size {
@@ -49,7 +51,18 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     trial.cpu_since(Some(Duration::ZERO), "server CPU", "s", 1.0, 1.0);
     trial.resident("server memory with the file open");
 
-    let after = trial.contents(&requests)?;
+    let echoes = Echoes::begin(trial.server.address(), "echo beside the dump", ECHOES_PER_S)?;
+    let (cpu, start) = (trial.cpu(), Instant::now());
+    let dump = trial.told(&requests)?;
+    let took = start.elapsed().as_secs_f64();
+    let echoes = echoes.end()?;
+    trial.outcome.lower("first dump", "s", took);
+    trial
+        .outcome
+        .higher("first dump", "MB/s", dump.len() as f64 / 1e6 / took);
+    trial.cpu_since(cpu, "server CPU of the dump", "s", 1.0, 1.0);
+    trial.outcome.latencies(&echoes);
+    let after = trial.fold(&dump)?;
     if before.digest() != after.digest() {
         return Err(Failure::Wrong(format!(
             "{} rows after the start that are not the {} rows before it",

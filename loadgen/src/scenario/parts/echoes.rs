@@ -1,48 +1,69 @@
-//! Echoes at given times, by which a client learns how long the server answers nobody.
+//! Echoes at given times, by which clients learn how long the server answers nobody.
+//!
+//! They have connections and a thread of their own, so that they do not wait for this program's other clients, and that
+//! thread comes before everything else on the machine where that is allowed: what is measured is how long the server
+//! takes. One that comes late because those before it were answered late counts from when it was meant to be sent.
 
-use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use crate::fleet::{Port, Request};
+use crate::error::{Failure, Result};
+use crate::fleet::Address;
+use crate::limits::{ECHO_CONNECTIONS, ECHO_NICENESS};
+use crate::measure::latency::Latencies;
 use crate::scenario::parts::arrivals::Arrivals;
+use crate::server::Control;
 
-/// Some clients that send echoes in turn.
-#[derive(Clone, Debug)]
+/// Echoes that are being sent, until they are ended.
+#[derive(Debug)]
 pub(in crate::scenario) struct Echoes {
-    clients: Range<usize>,
-    arrivals: Arrivals,
-    sent: usize,
+    is_over: Arc<AtomicBool>,
+    thread: JoinHandle<Result<Latencies>>,
 }
 
-/// The tag of their replies.
-pub(in crate::scenario) const TAG: u32 = u32::MAX;
-
 impl Echoes {
-    /// `rate` a second from `from` on, without end.
-    pub(in crate::scenario) fn new(clients: Range<usize>, rate: f64, from: Instant) -> Echoes {
-        Echoes {
-            clients,
-            arrivals: Arrivals::new(from, rate, u64::MAX),
-            sent: 0,
-        }
+    /// Sends `rate` of them a second from now on, in turns on connections to several of the server's threads. Their
+    /// latencies are a series of this name.
+    pub(in crate::scenario) fn begin(address: &Address, series: &'static str, rate: f64) -> Result<Echoes> {
+        let mut connections: Vec<Control> = (0..ECHO_CONNECTIONS)
+            .map(|_| Control::open(address))
+            .collect::<Result<_>>()?;
+        let is_over = Arc::new(AtomicBool::new(false));
+        let asked_to_end = is_over.clone();
+        let work = move || {
+            come_first();
+            let mut latencies = Latencies::default();
+            let mut arrivals = Arrivals::new(Instant::now(), rate, u64::MAX);
+            for at in (0..connections.len()).cycle() {
+                let Some(intended) = arrivals.next() else { break };
+                thread::sleep(intended.saturating_duration_since(Instant::now()));
+                if asked_to_end.load(Ordering::Relaxed) {
+                    break;
+                }
+                arrivals.take(intended);
+                connections[at].call_raw("echo", "[]")?;
+                let us = u64::try_from(intended.elapsed().as_micros()).unwrap_or(u64::MAX);
+                latencies.record(series, us);
+            }
+            Ok(latencies)
+        };
+        let thread = thread::Builder::new().name("echoes".to_owned()).spawn(work);
+        let thread = thread.map_err(|error| Failure::Machine(format!("cannot start a thread: {error}")))?;
+        Ok(Echoes { is_over, thread })
     }
 
-    /// To be called in each turn.
-    pub(in crate::scenario) fn turn(&mut self, port: &mut Port, now: Instant) -> Option<Instant> {
-        while let Some(intended) = self.arrivals.take(now) {
-            let client = self.clients.start + self.sent % self.clients.len();
-            self.sent += 1;
-            port.request(
-                client,
-                Request {
-                    method: "echo",
-                    params: "[]",
-                    tag: TAG,
-                    expected: r#""result":[]"#,
-                    intended,
-                },
-            );
-        }
-        self.arrivals.next()
+    /// Sends no more, and gives the latencies of those that were sent.
+    pub(in crate::scenario) fn end(self) -> Result<Latencies> {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.thread.join().expect("the thread does not panic")
     }
+}
+
+/// Gives the present thread the highest priority, if this user may.
+fn come_first() {
+    let this = rustix::thread::gettid();
+    // Without it, what is measured includes how long this thread waits for a processor.
+    rustix::process::setpriority_process(Some(this), ECHO_NICENESS).unwrap_or_default();
 }

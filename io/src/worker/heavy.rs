@@ -2,23 +2,29 @@
 //!
 //! When hundreds of clients change their conditions at once, or ask for first contents, each of them costs some hundred
 //! microseconds, and whoever only wants an echo would wait behind them all. So once a turn has spent its share on such
-//! messages, their connections wait in line, and whatever is small is served between.
+//! messages, their connections wait in line, and whatever is small is served between. Reading them is a part of it: who
+//! has begun a long message is not read further before its turn has come, and then ends it before others begin, so that
+//! hundreds of long messages are not in memory at once.
 
 use crate::limits::{HEAVY_MESSAGE_BYTES_MIN, HEAVY_RELEASED_MAX, HEAVY_TURN_TIME};
 use crate::runtime::ConnId;
-use std::collections::VecDeque;
+use ovsdb_engine::hash::{HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How far into a message its method is looked for: clients write it first, or after a short id.
 const METHOD_WITHIN: usize = 64;
 
-/// Connections that wait with a message that takes long.
+/// Connections that have a message that takes long, whole or not.
 #[derive(Debug, Default)]
 pub(crate) struct Heavy {
-    /// In the order in which their turn comes.
-    waiting: VecDeque<ConnId>,
+    /// The place in line of each that has waited or begun, until its message has been handed over.
+    places: HashMap<ConnId, u64>,
+    /// Those that wait now, by their places.
+    waiting: BTreeMap<u64, ConnId>,
     /// Let go on, and not heard of since.
-    released: Vec<ConnId>,
+    released: HashSet<ConnId>,
+    next_place: u64,
     /// Of this turn.
     spent: Duration,
 }
@@ -26,29 +32,42 @@ pub(crate) struct Heavy {
 /// True if the message is likely to take long.
 pub(crate) fn is_heavy(text: &[u8]) -> bool {
     let begin = &text[..text.len().min(METHOD_WITHIN)];
-    text.len() >= HEAVY_MESSAGE_BYTES_MIN || memchr::memmem::find(begin, b"\"monitor").is_some()
+    is_long(text) || memchr::memmem::find(begin, b"\"monitor").is_some()
+}
+
+/// True if a text is long enough for that, as far as it has come.
+pub(crate) fn is_long(text: &[u8]) -> bool {
+    text.len() >= HEAVY_MESSAGE_BYTES_MIN
 }
 
 impl Heavy {
-    /// Whether the connection may hand over such a message now; otherwise it is in line for a later turn.
+    /// Whether the connection may go on with its message now; otherwise it is in line for a later turn.
     pub(crate) fn admit(&mut self, conn: ConnId) -> bool {
-        let was_released = self.released.contains(&conn);
         self.held_up(conn);
-        let is_first = was_released || (self.waiting.is_empty() && self.released.is_empty());
+        let is_first =
+            self.places.contains_key(&conn) || (self.waiting.is_empty() && self.released.is_empty());
+        let place = self.places.entry(conn).or_insert_with(|| {
+            self.next_place += 1;
+            self.next_place
+        });
         if is_first && self.spent < HEAVY_TURN_TIME {
             return true;
         }
-        if was_released {
-            self.waiting.push_front(conn);
-        } else {
-            self.waiting.push_back(conn);
-        }
+        self.waiting.insert(*place, conn);
         false
     }
 
-    /// Counts what such a message took.
+    /// Counts what a message, or a part of it, took.
     pub(crate) fn took(&mut self, time: Duration) {
         self.spent += time;
+    }
+
+    /// The connection's message has been handed over: the next one has a place of its own.
+    pub(crate) fn done(&mut self, conn: ConnId) {
+        self.held_up(conn);
+        if let Some(place) = self.places.remove(&conn) {
+            self.waiting.remove(&place);
+        }
     }
 
     /// True if this turn has had its share.
@@ -61,20 +80,14 @@ impl Heavy {
         if self.released.len() >= HEAVY_RELEASED_MAX {
             return None;
         }
-        let conn = self.waiting.pop_front()?;
-        self.released.push(conn);
+        let (_, conn) = self.waiting.pop_first()?;
+        self.released.insert(conn);
         Some(conn)
     }
 
     /// The connection was let go on, and cannot for another reason.
     pub(crate) fn held_up(&mut self, conn: ConnId) {
-        self.released.retain(|other| *other != conn);
-    }
-
-    /// The connection is gone.
-    pub(crate) fn forget(&mut self, conn: ConnId) {
-        self.waiting.retain(|other| *other != conn);
-        self.held_up(conn);
+        self.released.remove(&conn);
     }
 
     /// A turn ends. Whether there is something for the next one.
@@ -108,6 +121,7 @@ mod tests {
         let mut hand_over = |heavy: &mut Heavy, conn| {
             if heavy.admit(conn) {
                 heavy.took(HEAVY_TURN_TIME / 2);
+                heavy.done(conn);
                 done.push(conn);
             }
         };
@@ -121,10 +135,31 @@ mod tests {
             released.iter().for_each(|conn| hand_over(&mut heavy, *conn));
             assert!(turns <= 100, "two in each turn");
         }
-        assert_eq!(done.len(), 100);
         assert_eq!(turns, 50);
-        done.sort_unstable();
         assert_eq!(done, conns);
+    }
+
+    #[test]
+    fn who_has_begun_goes_on_before_others_begin() {
+        let [a, b, c] = [0, 1, 2].map(ConnId::numbered);
+        let mut heavy = Heavy::default();
+        assert!(heavy.admit(a), "a part of it has come");
+        heavy.took(HEAVY_TURN_TIME);
+        assert!(!heavy.admit(b) && !heavy.admit(a) && !heavy.admit(c));
+        assert!(heavy.turn_end());
+        let released: Vec<ConnId> = std::iter::from_fn(|| heavy.release()).collect();
+        assert_eq!(released, [a, b, c]);
+        assert!(
+            heavy.admit(a) && heavy.admit(a),
+            "as often as it likes within the turn's share"
+        );
+        heavy.done(a);
+        heavy.took(HEAVY_TURN_TIME);
+        assert!(!heavy.admit(a), "its next one is behind the others");
+        assert!(!heavy.admit(c) && !heavy.admit(b));
+        assert!(heavy.turn_end());
+        let released: Vec<ConnId> = std::iter::from_fn(|| heavy.release()).collect();
+        assert_eq!(released, [b, c, a]);
     }
 
     #[test]
@@ -136,8 +171,8 @@ mod tests {
         assert!(!heavy.admit(b) && !heavy.admit(c));
         assert!(heavy.turn_end());
         assert_eq!(heavy.release(), Some(b));
-        heavy.forget(b);
-        heavy.forget(c);
+        heavy.done(b);
+        heavy.done(c);
         assert!(!heavy.turn_end());
         assert!(heavy.admit(a));
     }

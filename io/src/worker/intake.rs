@@ -23,6 +23,13 @@ impl Connection {
     }
 }
 
+/// Has a connection wait for its turn to go on with a message that takes long.
+fn wait_in_line(connection: &mut Connection, io: &mut dyn Outgoing, conn: ConnId) {
+    connection.is_waiting = true;
+    io.pause_reading(conn, true);
+    io.soon();
+}
+
 /// What became of a message.
 enum Handed {
     /// Taken, with so many bytes.
@@ -68,12 +75,21 @@ impl Worker {
         };
         let session = connection.session;
         let unread = &mut buffer[*used..];
+        let begun = Instant::now();
         let scan = match connection.framed.take() {
             Some((end, flags)) => Ok(Scan::Text { end, flags }),
             None => connection.framer.scan(unread),
         };
         let outcome = match scan {
-            Ok(Scan::Incomplete) => return false,
+            Ok(Scan::Incomplete) => {
+                if heavy::is_long(unread) {
+                    self.heavy.took(begun.elapsed());
+                    if !self.heavy.admit(conn) {
+                        wait_in_line(connection, io, conn);
+                    }
+                }
+                return false;
+            }
             Ok(Scan::Text { end, flags }) if end >= BACKGROUND_MESSAGE_BYTES_MIN => {
                 let message = Large {
                     conn,
@@ -81,7 +97,9 @@ impl Worker {
                     flags,
                     text: Vec::new(),
                 };
+                self.heavy.took(begun.elapsed());
                 if self.hand_to_background(message, buffer, used, end) {
+                    self.heavy.done(conn);
                     self.messages_uncounted += 1;
                     io.pause_reading(conn, true);
                     return false;
@@ -89,20 +107,17 @@ impl Worker {
                 Ok(Handed::Waits)
             }
             Ok(Scan::Text { end, flags }) if heavy::is_heavy(&unread[..end]) => {
-                if self.heavy.admit(conn) {
-                    let begun = Instant::now();
-                    let outcome = self.hand_over(io, session, &mut unread[..end], flags);
-                    self.heavy.took(begun.elapsed());
-                    outcome
-                } else {
+                if !self.heavy.admit(conn) {
                     // It has been heard, only not listened to.
                     connection.first_message.came();
                     connection.framed = Some((end, flags));
-                    connection.is_waiting = true;
-                    io.pause_reading(conn, true);
-                    io.soon();
+                    wait_in_line(connection, io, conn);
                     return false;
                 }
+                let outcome = self.hand_over(io, session, &mut unread[..end], flags);
+                self.heavy.took(begun.elapsed());
+                self.heavy.done(conn);
+                outcome
             }
             Ok(Scan::Text { end, flags }) => self.hand_over(io, session, &mut unread[..end], flags),
             Err(error) => Err(Refusal::syntax(&error)),

@@ -172,12 +172,13 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(&conn) else {
             return;
         };
+        let is_held_up = connection.is_waiting || connection.is_blocked;
         // A client that is not read cannot be heard. One that takes nothing may be busy for minutes: upstream lets it
         // stay, and what it holds in memory is bounded.
-        if connection.is_waiting || connection.is_blocked {
+        if is_held_up {
             connection.inactivity.heard(now_ms);
         }
-        if connection.first_message.is_late(now_ms, connection.unread_bytes) {
+        if !is_held_up && connection.first_message.is_late(now_ms, connection.unread_bytes) {
             let name = &connection.meta.name;
             let limit = seconds(self.bounds.first_message_ms.unwrap_or_default());
             log::warn!(target: "jsonrpc", "{name}: no message within {limit} seconds, disconnecting");
@@ -302,7 +303,7 @@ impl Handler for Worker {
             return;
         };
         self.conns.remove(&connection.session);
-        self.heavy.forget(conn);
+        self.heavy.done(conn);
         self.sessions.closed(connection.session);
         connection.remote.closed();
         self.tallies.count(Event::SessionClosed, 1);

@@ -55,6 +55,9 @@ pub fn number(value: f64) -> String {
         value if value >= 1000.0 => grouped(&format!("{value:.0}")),
         100.0.. => format!("{value:.0}"),
         10.0.. => format!("{value:.1}"),
+        0.1.. => format!("{value:.2}"),
+        0.01.. => format!("{value:.3}"),
+        0.000_05.. => format!("{value:.4}"),
         _ => format!("{value:.2}"),
     }
 }
@@ -111,6 +114,9 @@ mod tests {
     #[test]
     fn numbers_keep_what_means_something() {
         for (value, text) in [
+            (0.0, "0.00"),
+            (0.00123, "0.0012"),
+            (0.0123, "0.012"),
             (0.1234, "0.12"),
             (12.34, "12.3"),
             (123.4, "123"),

@@ -112,7 +112,7 @@ fn theirs(
     Ok(match floor.than {
         Than::Sends => Some((name, bare.sends_s / seconds(&figure.unit)?)),
         Than::Echo => Some((name, bare.echo_s / seconds(&figure.unit)?)),
-        Than::Number => floor.value.map(|value| (name, value)),
+        Than::Target => floor.value.map(|value| (name, value)),
         Than::Plain => of(&runs.plain).map(|value| (name, value)),
         Than::Packaged => match of(&runs.packaged) {
             Some(value) => Some((name, value)),

@@ -53,7 +53,7 @@ pub(crate) struct Floor {
     /// As the scenario calls it.
     pub(crate) metric: String,
     pub(crate) than: Than,
-    /// What the figure is compared with if that is a number, in the unit of the figure.
+    /// What the figure is compared with if that is a target, in the unit of the figure.
     pub(crate) value: Option<f64>,
     pub(crate) quick: Option<f64>,
     pub(crate) full: Option<f64>,
@@ -73,8 +73,8 @@ pub(crate) enum Than {
     Sends,
     /// The processor time of a bare echo.
     Echo,
-    /// The number that the floor says.
-    Number,
+    /// What is to be reached, as the floor says.
+    Target,
 }
 
 impl Row {
@@ -129,7 +129,7 @@ impl Than {
             Than::Plain => "ours without TLS",
             Than::Sends => "bare sends",
             Than::Echo => "bare echo",
-            Than::Number => "a number",
+            Than::Target => "the target",
         }
     }
 }
@@ -175,9 +175,9 @@ fn parse(text: &str) -> Result<Vec<Row>, String> {
                     floor.metric
                 ));
             }
-            if (floor.than == Than::Number) != floor.value.is_some() {
+            if (floor.than == Than::Target) != floor.value.is_some() {
                 return wrong(&format!(
-                    "floor of {:?}: a value belongs to than = \"number\"",
+                    "floor of {:?}: a value belongs to than = \"target\"",
                     floor.metric
                 ));
             }

@@ -101,8 +101,9 @@ impl Database {
     /// Makes the commits of a durable group visible. Called by one thread at a time, in order of commit,
     /// before any reply of the group is handed to a worker.
     pub fn publish(&self, sets: Vec<Arc<ChangeSet>>, view: View) {
+        let rows_count = view.rows_count();
         for set in sets {
-            self.history.push(set);
+            self.history.push(set, rows_count);
         }
         self.published.store(Arc::new(view));
     }

@@ -108,6 +108,15 @@ pub const DATUM_CHUNK_ELEMENTS_MIN: usize = 128;
 const _: () = assert!(DATUM_CHUNK_ELEMENTS_MIN * 2 < DATUM_CHUNK_ELEMENTS_MAX);
 const _: () = assert!(DATUM_CHUNK_ELEMENTS_MAX <= DATUM_FLAT_ELEMENTS_MAX);
 
+/// Rough bytes that a change set takes beside its rows: itself, its list of tables, and its places in the history.
+pub const CHANGE_SET_BYTES: usize = 192;
+
+/// Bytes of changes that any database keeps for clients that come back.
+pub const HISTORY_BYTES_MIN: usize = 16 << 20;
+
+/// Bytes of changes that a larger database keeps for each of its rows, about as much as the row takes itself.
+pub const HISTORY_BYTES_PER_ROW: usize = 512;
+
 /// Rows from which a table is dumped from fragments; below, they would take longer to find than to write.
 pub const FRAGMENT_ROWS_MIN: usize = 64;
 

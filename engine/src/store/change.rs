@@ -3,6 +3,7 @@
 use super::row::Row;
 use crate::hash::HashMap;
 use crate::ids::{CommitSeq, RowSlot, TableId};
+use crate::limits::CHANGE_SET_BYTES;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -46,7 +47,7 @@ impl ChangeSet {
         ChangeSet {
             seq,
             txn_id,
-            bytes: approx_bytes(&tables),
+            bytes: CHANGE_SET_BYTES + approx_bytes(&tables),
             tables: tables.into(),
         }
     }

@@ -3,6 +3,7 @@
 use super::change::ChangeSet;
 use crate::hash::HashMap;
 use crate::ids::CommitSeq;
+use crate::limits::{HISTORY_BYTES_MIN, HISTORY_BYTES_PER_ROW};
 use parking_lot::RwLock;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ struct Inner {
     base: (CommitSeq, Uuid),
     by_id: HashMap<Uuid, CommitSeq>,
     bytes: usize,
+    /// Whatever the size of the database.
     bytes_max: usize,
 }
 
@@ -40,15 +42,19 @@ impl History {
         }
     }
 
-    /// Appends the next commit; the oldest go once the budget is exceeded, the newest always stays.
-    pub fn push(&self, set: Arc<ChangeSet>) {
+    /// Appends the next commit; the oldest go once the budget is exceeded, the newest always stays. A database of
+    /// `rows_count` rows has a budget like its own size, so that a small one stays small.
+    pub fn push(&self, set: Arc<ChangeSet>, rows_count: usize) {
         let mut inner = self.inner.write();
+        let bytes_max = HISTORY_BYTES_MIN
+            .max(rows_count * HISTORY_BYTES_PER_ROW)
+            .min(inner.bytes_max);
         let last = inner.sets.back().map_or(inner.base.0, |last| last.seq);
         assert_eq!(set.seq, last.next(), "commit sequence numbers have no gaps");
         inner.bytes += set.bytes;
         inner.by_id.insert(set.txn_id, set.seq);
         inner.sets.push_back(set);
-        while inner.bytes > inner.bytes_max && inner.sets.len() > 1 {
+        while inner.bytes > bytes_max && inner.sets.len() > 1 {
             let gone = inner.sets.pop_front().expect("more than one is kept");
             inner.bytes -= gone.bytes;
             let (base_seq, base_id) = inner.base;

@@ -91,7 +91,7 @@ impl World {
             }
         }
         let set = Arc::new(self.store.finish(txn_id));
-        self.history.push(Arc::clone(&set));
+        self.history.push(Arc::clone(&set), 0);
         self.view = self.store.view();
         self.store.maintain();
         self.store.build_step();

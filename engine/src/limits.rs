@@ -134,6 +134,10 @@ pub const FRAGMENT_SHAPES_MAX: usize = 1024;
 /// Views that a store knows of before it forgets those that are gone, behind an old one that is not.
 pub const VIEWS_KNOWN_MAX: usize = 1024;
 
+/// Rows that a transaction may have touched for its journal's memory to be kept for the next one. Emptying the journal
+/// costs its size, and most transactions touch a row or two.
+pub const JOURNAL_KEEP_ROWS: usize = 64;
+
 /// Bytes of a record that are made room for at once for each changed row: what a row of a southbound database takes,
 /// so that the record of a large transaction is not moved as it grows.
 pub const RECORD_BYTES_PER_ROW: usize = 320;

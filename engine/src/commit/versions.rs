@@ -4,8 +4,6 @@
 //! can see it.
 
 use super::changes::restore_if_unchanged;
-use crate::datum::{Atom, Datum};
-use crate::ids::ColumnIdx;
 use crate::store::Store;
 use uuid::Uuid;
 
@@ -17,12 +15,6 @@ pub(super) fn renew(store: &mut Store, version: &mut dyn FnMut() -> Uuid) {
         }
         let touched = &store.touched()[at];
         let (table, slot) = (touched.table, touched.slot);
-        let row = store
-            .table(table)
-            .at(slot)
-            .expect("the row exists after the transaction");
-        let fresh = Datum::One(Atom::Uuid(version()));
-        let row = row.with(&[(ColumnIdx::VERSION, fresh)]);
-        store.replace(table, slot, row);
+        store.set_version(table, slot, version());
     }
 }

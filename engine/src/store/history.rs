@@ -21,7 +21,10 @@ struct Inner {
     sets: VecDeque<Arc<ChangeSet>>,
     /// The state before the oldest kept commit.
     base: (CommitSeq, Uuid),
+    /// Ids of the kept commits up to `indexed`. Clients that resume ask for ids, which is rare beside commits, and
+    /// each commit would cost two misses of the processor's cache here; so what is new is entered when somebody asks.
     by_id: HashMap<Uuid, CommitSeq>,
+    indexed: CommitSeq,
     bytes: usize,
     /// Whatever the size of the database.
     bytes_max: usize,
@@ -33,7 +36,8 @@ impl History {
         let inner = Inner {
             sets: VecDeque::new(),
             base: (base, base_id),
-            by_id: [(base_id, base)].into_iter().collect(),
+            by_id: HashMap::default(),
+            indexed: base,
             bytes: 0,
             bytes_max,
         };
@@ -49,17 +53,18 @@ impl History {
         let bytes_max = HISTORY_BYTES_MIN
             .max(rows_count * HISTORY_BYTES_PER_ROW)
             .min(inner.bytes_max);
-        let last = inner.sets.back().map_or(inner.base.0, |last| last.seq);
-        assert_eq!(set.seq, last.next(), "commit sequence numbers have no gaps");
+        assert_eq!(
+            set.seq,
+            inner.last().next(),
+            "commit sequence numbers have no gaps"
+        );
         inner.bytes += set.bytes;
-        inner.by_id.insert(set.txn_id, set.seq);
         inner.sets.push_back(set);
         while inner.bytes > bytes_max && inner.sets.len() > 1 {
             let gone = inner.sets.pop_front().expect("more than one is kept");
             inner.bytes -= gone.bytes;
-            let (base_seq, base_id) = inner.base;
-            if inner.by_id.get(&base_id) == Some(&base_seq) {
-                inner.by_id.remove(&base_id);
+            if gone.seq <= inner.indexed && inner.by_id.get(&gone.txn_id) == Some(&gone.seq) {
+                inner.by_id.remove(&gone.txn_id);
             }
             inner.base = (gone.seq, gone.txn_id);
         }
@@ -67,7 +72,14 @@ impl History {
 
     /// The commit that had this transaction id, if its successors are all still known.
     pub fn find(&self, txn_id: Uuid) -> Option<CommitSeq> {
-        self.inner.read().by_id.get(&txn_id).copied()
+        let inner = self.inner.read();
+        if inner.indexed == inner.last() {
+            return inner.find(txn_id);
+        }
+        drop(inner);
+        let mut inner = self.inner.write();
+        inner.enter_ids();
+        inner.find(txn_id)
     }
 
     /// The commits after `seq` up to and including `until`, or `None` if some of them are gone.
@@ -88,5 +100,77 @@ impl History {
     pub fn size(&self) -> (usize, usize) {
         let inner = self.inner.read();
         (inner.sets.len(), inner.bytes)
+    }
+}
+
+impl Inner {
+    fn last(&self) -> CommitSeq {
+        self.sets.back().map_or(self.base.0, |last| last.seq)
+    }
+
+    /// Completes `by_id`.
+    fn enter_ids(&mut self) {
+        let Inner {
+            sets, base, by_id, ..
+        } = self;
+        // Commits that went before anybody asked are in nothing.
+        let known = self.indexed.0.saturating_sub(base.0.0);
+        by_id.extend(sets.iter().skip(known as usize).map(|set| (set.txn_id, set.seq)));
+        self.indexed = self.last();
+    }
+
+    /// What has the id, if all ids have been entered.
+    fn find(&self, txn_id: Uuid) -> Option<CommitSeq> {
+        let (base, base_id) = self.base;
+        self.by_id
+            .get(&txn_id)
+            .copied()
+            .or_else(|| (txn_id == base_id).then_some(base))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ChangeSet, History};
+    use crate::ids::CommitSeq;
+    use crate::limits::HISTORY_BYTES_MIN;
+    use std::sync::Arc;
+    use uuid::Uuid;
+
+    /// Commits of which four are kept.
+    const BYTES: usize = HISTORY_BYTES_MIN / 4;
+
+    fn push(history: &History, seq: u64) {
+        let set = ChangeSet {
+            seq: CommitSeq(seq),
+            txn_id: id(seq),
+            tables: Arc::default(),
+            bytes: BYTES,
+        };
+        history.push(Arc::new(set), 0);
+    }
+
+    fn id(seq: u64) -> Uuid {
+        Uuid::from_u128(u128::from(seq) + 1)
+    }
+
+    #[test]
+    fn ids_are_found_from_the_base_on_whenever_they_are_asked_for() {
+        for asked_every in 1..12 {
+            let history = History::new(CommitSeq(0), id(0), usize::MAX);
+            for last in 0..30 {
+                if last > 0 {
+                    push(&history, last);
+                }
+                if last % asked_every != 0 {
+                    continue;
+                }
+                let base = last.saturating_sub(4);
+                for seq in 0..40 {
+                    let expected = (base..=last).contains(&seq).then_some(CommitSeq(seq));
+                    assert_eq!(history.find(id(seq)), expected, "{seq} of {base} to {last}");
+                }
+            }
+        }
     }
 }

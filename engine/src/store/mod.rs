@@ -32,10 +32,10 @@ pub use row::Row;
 pub use table::{Over, Places, RowBlock, RowBlockId, TableView};
 pub use view::View;
 
-use crate::datum::Atom;
+use crate::datum::{Atom, Datum};
 use crate::hash::{HashMap, HashSet};
 use crate::ids::{ColumnIdx, CommitSeq, RowSlot, TableId};
-use crate::limits::VIEWS_KNOWN_MAX;
+use crate::limits::{JOURNAL_KEEP_ROWS, VIEWS_KNOWN_MAX};
 use crate::schema::Schema;
 use hot::Building;
 use moves::DeadEntries;
@@ -68,6 +68,8 @@ pub struct Store {
     /// For each table, who may hold weak references to its rows.
     weak_columns: Vec<Vec<(TableId, ColumnIdx, Over)>>,
     txn: Option<Journal>,
+    /// The journal of the last small transaction, empty, for the room in it.
+    spare: Journal,
     dead: DeadEntries,
     views: VecDeque<Weak<ViewInner>>,
     /// Hot indexes under construction, in the order in which they were asked for.
@@ -116,6 +118,7 @@ impl Store {
             strong: StrongRefs::new(&schema),
             weak_columns: weak_columns(&schema),
             txn: None,
+            spare: Journal::default(),
             dead: DeadEntries::default(),
             views: VecDeque::new(),
             building: VecDeque::new(),
@@ -185,7 +188,7 @@ impl Store {
         self.strong.settle();
         self.txn = Some(Journal {
             dead_len: self.dead.len(),
-            ..Journal::default()
+            ..std::mem::take(&mut self.spare)
         });
     }
 
@@ -242,6 +245,19 @@ impl Store {
     pub fn replace(&mut self, table: TableId, slot: RowSlot, row: Row) {
         debug_assert_eq!(self.table(table).at(slot).map(Row::uuid), Some(row.uuid()));
         self.change(table, slot, Some(row));
+    }
+
+    /// Gives the row at `slot`, of which the open transaction has made a new version, another `_version`.
+    pub fn set_version(&mut self, table: TableId, slot: RowSlot, version: Uuid) {
+        debug_assert!(self.before(table, slot).is_some(), "the row has been touched");
+        let view = &mut self.tables[table.at()];
+        let row = view.rows.get_mut(slot.0).expect("there is a row at the slot");
+        // What the transaction has made nobody else has, so no second copy of it is needed.
+        if view.indexes.has(ColumnIdx::VERSION) || !row.set_version(version) {
+            let version = Datum::One(Atom::Uuid(version));
+            let row = row.with(&[(ColumnIdx::VERSION, version)]);
+            self.replace(table, slot, row);
+        }
     }
 
     /// Removes the row at `slot`.
@@ -310,36 +326,36 @@ impl Store {
 
     /// Takes back all changes of the open transaction and closes it.
     pub fn undo(&mut self) {
-        let journal = self.journal();
-        let (touched, dead_len) = (std::mem::take(&mut journal.touched), journal.dead_len);
+        let mut journal = self.txn.take().expect("a transaction is open");
         // What the transaction lost comes back to life; what it gained is in no version from `seq` on.
-        self.dead.truncate(dead_len);
-        for entry in touched.into_iter().rev() {
+        self.dead.truncate(journal.dead_len);
+        for entry in journal.touched.drain(..).rev() {
             if entry.old.is_none() {
                 self.free[entry.table.at()].push(entry.slot.0);
             }
             self.apply(entry.table, entry.slot, entry.old, self.seq);
         }
-        self.txn = None;
+        self.keep_room(journal);
     }
 
     /// What the open transaction would change, rows that are the same version as before left out.
     ///
     /// In ascending order of table, within a table in order of first touch.
     pub fn net_changes(&self) -> Vec<TableChanges> {
-        let mut places: Vec<Option<usize>> = vec![None; self.tables.len()];
         let mut tables: Vec<TableChanges> = Vec::new();
-        for entry in self.touched() {
+        for (at, entry) in self.touched().iter().enumerate() {
             let new = self.table(entry.table).at(entry.slot);
             let uuid = match (&entry.old, new) {
                 (None, None) => continue,
                 (Some(old), Some(new)) if old.ptr_eq(new) => continue,
                 (Some(row), _) | (None, Some(row)) => row.uuid(),
             };
-            let place = *places[entry.table.at()].get_or_insert_with(|| {
+            let is_of = |changes: &TableChanges| changes.table == entry.table;
+            let place = tables.iter().rposition(is_of).unwrap_or_else(|| {
+                let others = self.touched()[at..].iter();
                 tables.push(TableChanges {
                     table: entry.table,
-                    rows: Vec::new(),
+                    rows: Vec::with_capacity(others.filter(|other| other.table == entry.table).count()),
                 });
                 tables.len() - 1
             });
@@ -373,7 +389,19 @@ impl Store {
                 self.free[entry.table.at()].push(entry.slot.0);
             }
         }
+        self.keep_room(journal);
         ChangeSet::new(self.seq, txn_id, tables)
+    }
+
+    /// Keeps what a closed transaction has allocated for the next one, unless it is much.
+    fn keep_room(&mut self, mut journal: Journal) {
+        if journal.touched.capacity() > JOURNAL_KEEP_ROWS {
+            return;
+        }
+        journal.touched.clear();
+        journal.places.clear();
+        journal.removed = HashSet::default();
+        self.spare = journal;
     }
 
     /// True if the open transaction would change some row.

@@ -7,7 +7,7 @@
 //! Most columns of most rows are empty sets and maps, and there are millions of rows, so those are not kept: a logical
 //! flow has 9 of its 13 columns and takes 256 bytes instead of 384, a port binding takes a third.
 
-use crate::datum::Datum;
+use crate::datum::{Atom, Datum};
 use crate::ids::ColumnIdx;
 use triomphe::{Arc, HeaderWithLength, ThinArc};
 use uuid::Uuid;
@@ -162,6 +162,17 @@ impl Row {
             change.map_or(datum, |(_, datum)| datum).clone()
         });
         Row(ThinArc::from_header_and_iter(*layout, kept))
+    }
+
+    /// Gives the row another `_version` if nobody else has it; false, and nothing is done, if somebody does.
+    pub(super) fn set_version(&mut self, version: Uuid) -> bool {
+        self.0.with_arc_mut(|row| {
+            let Some(row) = Arc::get_mut(row) else {
+                return false;
+            };
+            row.slice_mut()[ColumnIdx::VERSION.at()] = Datum::One(Atom::Uuid(version));
+            true
+        })
     }
 
     /// Size in memory in bytes, for budgets, without what allocation adds.

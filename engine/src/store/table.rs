@@ -79,6 +79,15 @@ impl Scans {
     }
 }
 
+impl TableIndexes {
+    /// True if some index covers the column.
+    pub(super) fn has(&self, column: ColumnIdx) -> bool {
+        let is_hot = |hot: &Arc<HotIndex>| hot.column == column;
+        self.unique.iter().any(|unique| unique.columns.contains(&column))
+            || self.hot.read().iter().any(is_hot)
+    }
+}
+
 impl TableView {
     pub(super) fn new(schema: &TableSchema, as_of: CommitSeq, index_wish: &Arc<AtomicBool>) -> TableView {
         let unique = schema

@@ -72,6 +72,24 @@ impl<T: Clone> Tree<T> {
         set_below(root, height, slot, item)
     }
 
+    /// The item at `slot`, to be changed in this tree only.
+    pub fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
+        if !self.covers(slot) {
+            return None;
+        }
+        let mut node = self.root.as_mut()?;
+        let mut level = self.height;
+        loop {
+            match node {
+                Node::Leaf(items) => return Arc::make_mut(items)[(slot & MASK) as usize].as_mut(),
+                Node::Inner(children) => {
+                    node = Arc::make_mut(children)[child_at(slot, level)].as_mut()?;
+                    level -= 1;
+                }
+            }
+        }
+    }
+
     /// Items from `first` on, ascending; lets a long scan be cut into steps.
     pub fn iter_from(&self, first: u32) -> Iter<'_, T> {
         Iter {

@@ -8,12 +8,17 @@
 
 use crate::limits::{HEAVY_MESSAGE_BYTES_MIN, HEAVY_RELEASED_MAX, HEAVY_TURN_TIME};
 use crate::runtime::ConnId;
+use memchr::memmem::Finder;
 use ovsdb_engine::hash::{HashMap, HashSet};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// How far into a message its method is looked for: clients write it first, or after a short id.
 const METHOD_WITHIN: usize = 64;
+
+/// Made once: for a few bytes making it costs more than searching.
+static MONITOR: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"monitor"));
 
 /// Connections that have a message that takes long, whole or not.
 #[derive(Debug, Default)]
@@ -32,7 +37,7 @@ pub(crate) struct Heavy {
 /// True if the message is likely to take long.
 pub(crate) fn is_heavy(text: &[u8]) -> bool {
     let begin = &text[..text.len().min(METHOD_WITHIN)];
-    is_long(text) || memchr::memmem::find(begin, b"\"monitor").is_some()
+    is_long(text) || MONITOR.find(begin).is_some()
 }
 
 /// True if a text is long enough for that, as far as it has come.

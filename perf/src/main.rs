@@ -8,7 +8,6 @@
 mod build;
 mod counts;
 mod history;
-mod numbers;
 mod ratios;
 
 use std::process::ExitCode;
@@ -27,8 +26,6 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Cost of a small transaction, durable transactions per second, fan-out to many clients.
-    FirstNumbers(numbers::Options),
     /// Count instructions and allocations of the hot paths and make them the baseline.
     Record(counts::Options),
     /// Count them and compare with the baseline; fails if a path has become dearer.
@@ -46,7 +43,6 @@ enum Command {
 fn main() -> ExitCode {
     let start = Instant::now();
     let result = match Arguments::parse().command {
-        Command::FirstNumbers(options) => numbers::run(&options),
         Command::Record(options) => counts::record(&options),
         Command::Compare(options) => counts::compare(&options),
         Command::Quick(options) => quick(&options),

@@ -8,6 +8,7 @@ pub mod db;
 pub mod dirs;
 pub mod errors;
 pub mod limits;
+pub mod messages;
 pub mod net;
 pub mod pages;
 mod readiness;

@@ -1,5 +1,6 @@
 //! The commands of the control socket beside the packaged server's: the same words, the same answers.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use ovsdb_harness::server::create_database;
@@ -179,6 +180,81 @@ fn changes_of_a_table_are_logged_while_an_operator_wants_it() {
             ["name:\"two words\"", "op:updated", "total:2"],
             ["name:\"two words\"", "op:deleted", "total:2"]
         ]
+    );
+}
+
+/// What the log says of messages and connections, without times, numbers and threads, by connection.
+fn conversations(log: &str) -> BTreeMap<String, Vec<String>> {
+    let mut told = BTreeMap::<String, Vec<String>>::new();
+    for line in log.lines() {
+        let fields: Vec<&str> = line.splitn(5, '|').collect();
+        let [_, _, module, level, message] = fields[..] else {
+            continue;
+        };
+        let module = module.split('(').next().unwrap_or(module);
+        if let ("jsonrpc" | "reconnect", Some((name, text))) = (module, message.split_once(": ")) {
+            let text = format!("{module}|{level}|{text}");
+            told.entry(name.to_owned()).or_default().push(text);
+        }
+    }
+    told
+}
+
+#[test]
+fn messages_and_connections_are_logged_while_an_operator_wants_it() {
+    let [ours, packaged] = [Peer::under_test(), Peer::Packaged].map(|peer| {
+        let scratch = Scratch::new();
+        let server = start(peer, &scratch);
+        let say = |level: &str| {
+            let words = [
+                format!("jsonrpc:console:{level}"),
+                format!("reconnect:console:{level}"),
+            ];
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            server.control("vlog/set", &words).expect("known words");
+        };
+        let quiet = conversations(&server.log());
+        assert!(quiet.is_empty(), "{peer:?}: {quiet:?}");
+        say("dbg");
+        let (mut owner, mut thief) = (server.client(), server.client());
+        let mut said = Vec::new();
+        said.push(owner.call("echo", json!([{"a": ["é\n", 1.5]}])));
+        said.push(owner.call("lock", json!(["door"])));
+        said.push(thief.call("steal", json!(["door"])));
+        said.push(thief.call("nope", json!([])));
+        drop(owner.next_message(wait::DEADLINE).expect("the theft is told"));
+        let mut told = Vec::new();
+        // One after the other, as nobody is to be told of a lock that gets free.
+        for (client, count) in [(thief, 1), (owner, 2)] {
+            drop(client);
+            told = wait::until("the end of a connection", || {
+                let lives = conversations(&server.log()).into_values();
+                let lives = lives.filter(|life| life[0].ends_with("connecting..."));
+                let ended = |life: &Vec<String>| life[life.len() - 1].ends_with("entering VOID");
+                let lives: Vec<Vec<String>> = lives.collect();
+                (lives.iter().filter(|life| ended(life)).count() == count).then_some(lives)
+            });
+        }
+        say("info");
+        let before = server.log().len();
+        server.client().call("echo", json!([])).expect("an echo");
+        let after = conversations(&server.log()[before..]);
+        assert!(
+            after
+                .values()
+                .flatten()
+                .all(|line| line.contains("vlog/set") || line.contains("result=\"\"")),
+            "{peer:?}: {after:?}"
+        );
+        server.stop();
+        (told, said)
+    });
+    assert_eq!(ours, packaged);
+    assert!(
+        ours.0
+            .iter()
+            .flatten()
+            .any(|line| line.starts_with("jsonrpc|DBG|send notification, "))
     );
 }
 

@@ -13,6 +13,8 @@ pub enum Verdict {
     Fine,
     /// Send it a request.
     Probe,
+    /// It has been heard of again after a probe.
+    Back,
     /// It has not answered for that many milliseconds: disconnect.
     Dead(u64),
 }
@@ -36,6 +38,8 @@ pub struct Inactivity {
     interval_ms: u64,
     last_activity_ms: u64,
     phase: Phase,
+    /// Since it was last found active.
+    was_probed: bool,
 }
 
 impl Inactivity {
@@ -45,6 +49,7 @@ impl Inactivity {
             interval_ms: 0,
             last_activity_ms: now_ms,
             phase: Phase::Active,
+            was_probed: false,
         };
         watch.set_interval(interval_ms);
         watch
@@ -76,6 +81,9 @@ impl Inactivity {
         }
         match self.phase {
             Phase::Active => {
+                if std::mem::take(&mut self.was_probed) {
+                    return Verdict::Back;
+                }
                 if now_ms >= self.last_activity_ms + self.interval_ms {
                     self.phase = Phase::Overdue;
                 }
@@ -83,6 +91,7 @@ impl Inactivity {
             }
             Phase::Overdue => {
                 self.phase = Phase::Probed { since_ms: now_ms };
+                self.was_probed = true;
                 Verdict::Probe
             }
             Phase::Probed { since_ms } => {
@@ -129,7 +138,7 @@ mod tests {
         let mut watch = Inactivity::new(5000, 0);
         assert_eq!(looks(&mut watch, 0, 10_000).len(), 1);
         watch.heard(10_000);
-        assert_eq!(looks(&mut watch, 10_200, 15_000), []);
+        assert_eq!(looks(&mut watch, 10_200, 15_000), [(10_200, Verdict::Back)]);
         assert_eq!(looks(&mut watch, 15_000, 15_400), [(15_200, Verdict::Probe)]);
     }
 

@@ -288,10 +288,7 @@ fn accept(listener: &OwnedFd, remote: u64, scheme: Scheme) -> rustix::io::Result
     let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
     let (name, transport) = match peer {
         Some(peer) => (session_name(scheme, peer), Transport::Tcp),
-        None => {
-            let number = NEXT_UNIX.fetch_add(1, Ordering::Relaxed);
-            (format!("unix#{number}"), Transport::Unix)
-        }
+        None => (unix_client_name(), Transport::Unix),
     };
     Ok((
         socket,
@@ -303,6 +300,11 @@ fn accept(listener: &OwnedFd, remote: u64, scheme: Scheme) -> rustix::io::Result
             peer_name: None,
         },
     ))
+}
+
+/// A name for a client of a unix socket that has none of its own.
+pub fn unix_client_name() -> String {
+    format!("unix#{}", NEXT_UNIX.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Sets the DSCP of a socket's packets.

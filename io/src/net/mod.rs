@@ -18,6 +18,6 @@ pub use descriptors::raise_descriptor_limit;
 pub use dial::{Dial, DialStatus, Ended};
 pub(crate) use first_message::FirstMessage;
 pub use inactivity::{Inactivity, PROBE_INTERVAL_DEFAULT_MS, Verdict};
-pub use listener::{ListenError, Listener, Serving};
+pub use listener::{ListenError, Listener, Serving, unix_client_name};
 pub use remote::{Active, Column, Host, Passive, Remote, RemoteError};
 pub use unix_socket::{bind_unix, connect_unix};

@@ -283,6 +283,30 @@ impl Reconnect {
     }
 }
 
+/// Says of a connection that a client has made what a machine of its own would say, for whoever asks for that.
+pub fn tell_accepted(name: &str) {
+    for text in [
+        "connecting...",
+        "entering CONNECTING",
+        "connected",
+        "entering ACTIVE",
+    ] {
+        log::debug!(target: "reconnect", "{name}: {text}");
+    }
+}
+
+/// Says how such a connection ended: of a failure anybody hears.
+pub fn tell_ended(name: &str, end: &End) {
+    match end {
+        End::Error(error) => {
+            log::warn!(target: "reconnect", "{name}: connection dropped ({})", strerror(error));
+        }
+        End::Eof => log::debug!(target: "reconnect", "{name}: connection closed by peer"),
+        End::Dropped => log::debug!(target: "reconnect", "{name}: connection dropped"),
+    }
+    log::debug!(target: "reconnect", "{name}: entering VOID");
+}
+
 /// Milliseconds, printed as seconds with at most three significant digits.
 struct Seconds(u64);
 

@@ -27,7 +27,7 @@ use crate::settings::{Model, Source};
 use crate::tally::Tallies;
 use crate::tls;
 use crate::unixctl::{self, Commands};
-use crate::worker::Worker;
+use crate::worker::{Overheard, Worker};
 use bumpalo::Bump;
 use compaction::Compactions;
 use configuration::ServedFile;
@@ -161,7 +161,7 @@ pub fn run_on(disk: Arc<dyn Disk>, config: Config, ready: impl FnOnce() -> Runni
     let make_worker = |handle: &runtime::WorkerHandle, all: &Workers| {
         workers.get_or_init(|| all.clone());
         let id = WorkerId(handle.index() as u16);
-        Worker::new(
+        Overheard::new(Worker::new(
             id,
             Arc::clone(&shared),
             Arc::clone(&table),
@@ -172,7 +172,7 @@ pub fn run_on(disk: Arc<dyn Disk>, config: Config, ready: impl FnOnce() -> Runni
                 let prepared = Inbox::new(move || handle.wake());
                 (Arc::clone(&background), prepared)
             },
-        )
+        ))
     };
     let control = |workers: Workers| {
         let remotes = Remotes::new(

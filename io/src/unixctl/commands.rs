@@ -24,6 +24,25 @@ pub(super) enum Outcome {
     Error(String),
 }
 
+impl Outcome {
+    /// Whether it went well, in a word.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Outcome::Text(_) | Outcome::Json(_) => "success",
+            Outcome::Error(_) => "error",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Text(text) | Outcome::Error(text) => write!(f, "\"{text}\""),
+            Outcome::Json(json) => f.write_str(&String::from_utf8_lossy(json)),
+        }
+    }
+}
+
 /// By which a command answers, now or later, from any thread. Dropped without an answer, it counts as an error.
 #[derive(Debug)]
 pub struct Answer {

@@ -4,7 +4,8 @@ use super::commands::{Answer, Commands, Format, Outcome};
 use crate::daemon::cleanup;
 use crate::errors::strerror;
 use crate::limits::CONTROL_MESSAGE_BYTES;
-use crate::net::bind_unix;
+use crate::messages;
+use crate::net::{bind_unix, unix_client_name};
 use crate::{dirs, vlog};
 use bumpalo::Bump;
 use ovsdb_wire::frame::{Framer, Scan};
@@ -14,6 +15,7 @@ use ovsdb_wire::value::Value;
 use ovsdb_wire::write::{self, Members};
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -122,6 +124,7 @@ async fn accept_for_ever(listener: UnixListener, commands: Rc<RefCell<Commands>>
 
 /// Serves one connection to its end.
 async fn serve(mut stream: UnixStream, commands: Rc<RefCell<Commands>>) {
+    let name = unix_client_name();
     let mut framer = Framer::with_limit(CONTROL_MESSAGE_BYTES);
     let mut unread = Vec::new();
     let mut format = Format::Text;
@@ -133,14 +136,17 @@ async fn serve(mut stream: UnixStream, commands: Rc<RefCell<Commands>>) {
                 Ok(_) => continue,
             },
             Err(error) => {
-                return log::warn!(target: "unixctl", "unix: error parsing stream: {error}");
+                return log::warn!(target: "unixctl", "{name}: error parsing stream: {error}");
             }
         };
-        let reply = match answer(&unread[..end], &mut format, &commands).await {
+        let reply = match answer(&name, &unread[..end], &mut format, &commands).await {
             Ok(reply) => reply,
-            Err(error) => return log::warn!(target: "unixctl", "unix: {error}"),
+            Err(error) => return log::warn!(target: "unixctl", "{name}: {error}"),
         };
         unread.drain(..end);
+        if messages::are_wanted() {
+            messages::tell_sent(&name, &reply);
+        }
         if stream.write_all(&reply).await.is_err() {
             return;
         }
@@ -148,18 +154,30 @@ async fn serve(mut stream: UnixStream, commands: Rc<RefCell<Commands>>) {
 }
 
 /// Runs the command in `text` and gives the reply to send, or why the connection is to be closed.
-async fn answer(text: &[u8], format: &mut Format, commands: &RefCell<Commands>) -> Result<Vec<u8>, String> {
+async fn answer(
+    name: &str,
+    text: &[u8],
+    format: &mut Format,
+    commands: &RefCell<Commands>,
+) -> Result<Vec<u8>, String> {
     let arena = Bump::new();
     let value = strict::parse(text, &arena).map_err(|error| format!("error parsing stream: {error}"))?;
-    let kind = match message::classify(value) {
-        Ok(Message::Request { id, method, params }) => {
+    let message =
+        message::classify(value).map_err(|error| format!("received bad JSON-RPC message: {error}"))?;
+    if messages::are_wanted() {
+        messages::tell_received(name, &message);
+    }
+    let kind = match message {
+        Message::Request { id, method, params } => {
+            let (told_id, told_params) = (Json(&id), Json(&Value::Array(params)));
+            log::debug!(target: "unixctl", "received request {method}{told_params}, id={told_id}");
             let outcome = run(method, params, format, commands).await;
+            log::debug!(target: "unixctl", "replying with {}, id={told_id}: {outcome}", outcome.word());
             return Ok(write_reply(&id, &outcome, *format));
         }
-        Ok(Message::Notification { .. }) => "notification",
-        Ok(Message::Reply { .. }) => "reply",
-        Ok(Message::Error { .. }) => "error",
-        Err(error) => return Err(format!("received bad JSON-RPC message: {error}")),
+        Message::Notification { .. } => "notification",
+        Message::Reply { .. } => "reply",
+        Message::Error { .. } => "error",
     };
     Err(format!("received unexpected {kind} message"))
 }
@@ -184,7 +202,6 @@ async fn run(
         return Outcome::Error(format!("\"{method}\" command has non-string argument"));
     };
     let (answer, outcome) = Answer::new(*format);
-    log::debug!(target: "unixctl", "received request {method}{arguments:?}");
     handler(&arguments, answer);
     let outcome = outcome
         .await
@@ -195,6 +212,17 @@ async fn run(
         *format = chosen;
     }
     outcome
+}
+
+/// A value as the log shows it.
+struct Json<'v>(&'v Value<'v>);
+
+impl fmt::Display for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::new();
+        write::value_sorted(&mut text, self.0);
+        f.write_str(&String::from_utf8_lossy(&text))
+    }
 }
 
 /// `text` with the newline at its end that older versions of `ovs-appctl` do not add themselves.

@@ -5,6 +5,7 @@ use super::port::Port;
 use super::{Connection, Worker, heavy};
 use crate::background::{Large, Prepared};
 use crate::limits::{ARENA_KEEP_BYTES, BACKGROUND_MESSAGE_BYTES_MIN};
+use crate::messages;
 use crate::runtime::{ConnId, Outgoing};
 use crate::tls::Content;
 use bumpalo::Bump;
@@ -90,7 +91,10 @@ impl Worker {
                 }
                 return false;
             }
-            Ok(Scan::Text { end, flags }) if end >= BACKGROUND_MESSAGE_BYTES_MIN => {
+            // Whoever looks at a message in pieces cannot tell of it as a whole.
+            Ok(Scan::Text { end, flags })
+                if end >= BACKGROUND_MESSAGE_BYTES_MIN && !messages::are_wanted() =>
+            {
                 let message = Large {
                     conn,
                     cuts: connection.framer.cuts().to_vec(),
@@ -257,32 +261,38 @@ impl Worker {
             .parser
             .parse(text, flags, &self.arena)
             .map_err(|error| Refusal::syntax(&error))?;
+        let message = message::classify(value).map_err(|error| Refusal {
+            module: "jsonrpc",
+            text: format!("received bad JSON-RPC message: {error}"),
+        })?;
         let mut machine = Port::new(io, &self.conns);
-        let flow = match message::classify(value) {
-            Ok(Message::Request { id, method, params }) => {
-                self.sessions
-                    .request(session, id, method, params, bytes, &mut machine)
+        let flow = match message {
+            Message::Request { id, method, params } => {
+                Ok(self
+                    .sessions
+                    .request(session, id, method, params, bytes, &mut machine))
             }
-            Ok(Message::Notification { method, params }) => {
+            Message::Notification { method, params } => {
                 self.sessions.notification(session, method, params);
-                Flow::Continue
+                Ok(Flow::Continue)
             }
-            Ok(Message::Reply {
+            Message::Reply {
                 id: Value::String("echo"),
                 ..
-            }) => Flow::Continue,
-            Ok(Message::Reply { .. }) => return Err(Refusal::unexpected("reply")),
-            Ok(Message::Error { .. }) => return Err(Refusal::unexpected("error")),
-            Err(error) => {
-                return Err(Refusal {
-                    module: "jsonrpc",
-                    text: format!("received bad JSON-RPC message: {error}"),
-                });
-            }
+            } => Ok(Flow::Continue),
+            Message::Reply { .. } => Err(Refusal::unexpected("reply")),
+            Message::Error { .. } => Err(Refusal::unexpected("error")),
         };
         let resumed = machine.resumed;
+        // One that waits comes again.
+        if !matches!(flow, Ok(Flow::Wait)) && messages::are_wanted() {
+            let conn = self.conns.get(&session);
+            if let Some(connection) = conn.and_then(|conn| self.connections.get(conn)) {
+                messages::tell_received(&connection.meta.name, &message);
+            }
+        }
         self.let_go_on(io, resumed);
-        Ok(match flow {
+        Ok(match flow? {
             Flow::Continue => Handed::Taken(bytes),
             Flow::Wait => Handed::Waits,
         })

@@ -2,15 +2,19 @@
 
 mod heavy;
 mod intake;
+mod overheard;
 mod port;
 mod sweep;
+
+pub(crate) use self::overheard::Overheard;
 
 use self::heavy::Heavy;
 use self::port::Port;
 use self::sweep::Sweep;
 use crate::background::{Background, Large, Prepared};
 use crate::bounds::Bounds;
-use crate::net::reconnect::End;
+use crate::errors::strerror;
+use crate::net::reconnect::{self, End};
 use crate::net::{FirstMessage, Inactivity, Verdict};
 use crate::remotes::{RemoteEntry, RemoteTable};
 use crate::runtime::{Closed, ConnId, ConnMeta, Handler, Outgoing, Transport};
@@ -25,6 +29,7 @@ use ovsdb_engine::session::{Machine, SessionIds, Sessions, Shared, Traits};
 use ovsdb_wire::frame::{Flags, Framer};
 use ovsdb_wire::parse::Parser;
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -33,6 +38,9 @@ const PROBE: &[u8] = br#"{"id":"echo","method":"echo","params":[]}"#;
 
 /// Clients that come in vain come again and again.
 static REFUSALS: RateLimit = RateLimit::new(10, 25);
+
+/// Connections fail by the thousand where a network does.
+static FAILURES: RateLimit = RateLimit::new(5, 5);
 
 /// A worker's connections and sessions.
 pub(crate) struct Worker {
@@ -195,8 +203,13 @@ impl Worker {
             .set_interval(connection.remote.probe_interval_ms(connection.meta.transport));
         match connection.inactivity.look(now_ms) {
             Verdict::Fine => {}
+            Verdict::Back => log::debug!(target: "reconnect", "{}: entering ACTIVE", connection.meta.name),
             Verdict::Probe => {
                 self.tallies.count(Event::ProbeSent, 1);
+                let name = &connection.meta.name;
+                let idle_ms = now_ms - connection.inactivity.last_activity_ms();
+                log::debug!(target: "reconnect", "{name}: idle {idle_ms} ms, sending inactivity probe");
+                log::debug!(target: "reconnect", "{name}: entering IDLE");
                 io.send_copy(conn, PROBE);
             }
             Verdict::Dead(idle_ms) => {
@@ -234,6 +247,9 @@ impl Handler for Worker {
                 log::warn!(target: MODULE, "{name}: closed: there are as many sessions as --sessions-max allows");
             }
             return io.close(conn);
+        }
+        if !remote.is_dialled() {
+            reconnect::tell_accepted(&meta.name);
         }
         let session = self.ids.next_id();
         let rights = match &meta.peer_name {
@@ -315,7 +331,18 @@ impl Handler for Worker {
             Closed::Local => End::Dropped,
             Closed::Failed(error) => End::Error(error),
         };
-        log::debug!(target: "reconnect", "{}: connection ended ({end:?})", connection.meta.name);
+        if let End::Error(error) = &end
+            && FAILURES.allows("jsonrpc", log::Level::Warn)
+        {
+            let what = match error.kind() {
+                ErrorKind::BrokenPipe => "send",
+                _ => "receive",
+            };
+            log::warn!(target: "jsonrpc", "{}: {what} error: {}", connection.meta.name, strerror(error));
+        }
+        if !connection.remote.is_dialled() {
+            reconnect::tell_ended(&connection.meta.name, &end);
+        }
         connection.remote.tell_ended(end, idle_ms);
     }
 

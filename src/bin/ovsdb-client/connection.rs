@@ -3,6 +3,7 @@
 use bumpalo::Bump;
 use ovsdb::cli::options::TlsOptions;
 use ovsdb::cli::{Fatal, Result};
+use ovsdb_io::messages;
 use ovsdb_io::net::{Active, Host, Passive, Remote, RemoteError, bind_unix, connect_unix};
 use ovsdb_io::tls;
 use ovsdb_wire::frame::{Framer, Scan};
@@ -30,7 +31,6 @@ pub fn secure(options: &TlsOptions) -> Result<()> {
 
 /// One connection to a server.
 pub struct Connection {
-    name: String,
     receiver: Receiver,
     sender: Sender,
     input: Vec<u8>,
@@ -41,6 +41,8 @@ pub struct Connection {
 /// The sending half of a connection, for any thread.
 #[derive(Clone)]
 pub struct Sender {
+    /// The remote, as the user gave it.
+    name: Arc<str>,
     output: Output,
     /// Requests sent; the id of the next one. Locked while a message is written, so that each stays whole.
     requests: Arc<Mutex<i64>>,
@@ -91,9 +93,9 @@ impl Connection {
 
     fn new(remote: &str, (receiver, output): (Receiver, Output)) -> Connection {
         Connection {
-            name: remote.to_owned(),
             receiver,
             sender: Sender {
+                name: remote.into(),
                 output,
                 requests: Arc::default(),
             },
@@ -105,7 +107,7 @@ impl Connection {
 
     /// The remote, as the user gave it.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.sender.name
     }
 
     /// The half that sends.
@@ -133,6 +135,9 @@ impl Connection {
                 .map_err(|error| self.bad_input(&format!("error parsing stream: {error}")))?;
             let message = message::classify(value)
                 .map_err(|error| self.bad_input(&format!("received bad JSON-RPC message: {error}")))?;
+            if messages::are_wanted() {
+                messages::tell_received(self.name(), &message);
+            }
             match message {
                 Message::Request {
                     id,
@@ -151,11 +156,11 @@ impl Connection {
     }
 
     fn bad_input(&self, what: &str) -> io::Error {
-        log::warn!(target: "jsonrpc", "{}: {what}", self.name);
+        log::warn!(target: "jsonrpc", "{}: {what}", self.name());
         if let Some(content) =
             tls::Content::guess(&self.input).filter(|content| *content != tls::Content::JsonRpc)
         {
-            log::warn!(target: "jsonrpc", "{}: received {content} data on JSON-RPC channel", self.name);
+            log::warn!(target: "jsonrpc", "{}: received {content} data on JSON-RPC channel", self.name());
         }
         io::Error::from_raw_os_error(libc::EPROTO)
     }
@@ -222,13 +227,20 @@ impl Sender {
         *requests += 1;
         let mut out = Vec::new();
         message::write_request(&mut out, &Value::Integer(id), method, params);
-        self.output.write_all(&out)?;
+        self.write_whole(&out)?;
         Ok(id)
     }
 
     /// Sends a message that is complete.
     fn write(&self, message: &[u8]) -> io::Result<()> {
         let _requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        self.write_whole(message)
+    }
+
+    fn write_whole(&self, message: &[u8]) -> io::Result<()> {
+        if messages::are_wanted() {
+            messages::tell_sent(&self.name, message);
+        }
         self.output.write_all(message)
     }
 }

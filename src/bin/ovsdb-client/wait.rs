@@ -2,23 +2,17 @@
 
 use bumpalo::Bump;
 use ovsdb::cli::{Fatal, Result};
-use ovsdb_io::errors::strerror;
+use ovsdb_io::net::reconnect::{Action, End, Reconnect};
 use ovsdb_wire::message::Message;
 use ovsdb_wire::value::Value;
 use ovsdb_wire::write::{self, Items, Members};
 use std::io;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::check_count;
 use crate::connection::Connection;
 use crate::server::{default_remote, write_name_clause};
-
-/// Delay before the second attempt to connect; it doubles up to [`BACKOFF_MAX`] (upstream `reconnect.c`).
-const BACKOFF_MIN: Duration = Duration::from_secs(1);
-
-/// A server that is started by hand is found soon enough; one that is down is not asked all the time.
-const BACKOFF_MAX: Duration = Duration::from_secs(8);
 
 /// What to wait for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,23 +35,27 @@ pub fn wait(operands: &[String]) -> Result<()> {
         _ => return Err(Fatal::new(format!("{state}: unknown state"))),
     };
     let remote = server.first().cloned().unwrap_or_else(default_remote);
-    let mut backoff = BACKOFF_MIN;
+    let clock = Instant::now();
+    let now_ms = || u64::try_from(clock.elapsed().as_millis()).expect("nobody waits for 500 million years");
+    let mut reconnect = Reconnect::new(remote.clone(), now_ms());
+    reconnect.enable(now_ms());
     loop {
-        log::info!(target: "reconnect", "{remote}: connecting...");
-        let ended = match Connection::try_open(&remote) {
+        if let Action::Wait(Some(until_ms)) = reconnect.run(now_ms()) {
+            sleep(Duration::from_millis(until_ms.saturating_sub(now_ms())));
+        }
+        reconnect.connecting(now_ms());
+        let end = match Connection::try_open(&remote) {
             Ok(mut connection) => {
-                log::info!(target: "reconnect", "{remote}: connected");
-                backoff = BACKOFF_MIN;
+                reconnect.connected(now_ms());
                 match ask(&mut connection, database, state) {
                     Ok(answer) => return answer,
-                    Err(error) => format!("connection dropped ({})", strerror(&error)),
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => End::Eof,
+                    Err(error) => End::Error(error),
                 }
             }
-            Err(error) => format!("connection attempt failed ({})", strerror(&error)),
+            Err(error) => End::Error(error),
         };
-        log::info!(target: "reconnect", "{remote}: {ended}, trying again in {} s", backoff.as_secs());
-        sleep(backoff);
-        backoff = (backoff * 2).min(BACKOFF_MAX);
+        reconnect.disconnected(&end, now_ms(), now_ms());
     }
 }
 

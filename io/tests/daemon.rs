@@ -6,7 +6,7 @@
 
 use ovsdb_io::daemon::{self, Options, Signals};
 use ovsdb_io::runtime::{Closed, Config, ConnId, ConnMeta, Handler, IoChoice, Outgoing, run};
-use ovsdb_io::unixctl::{Commands, Server, call};
+use ovsdb_io::unixctl::{Commands, Server, call, socket_path};
 use ovsdb_io::vlog;
 use std::cell::RefCell;
 use std::fs;
@@ -104,7 +104,7 @@ fn serve(arguments: &[String]) {
             commands
                 .borrow_mut()
                 .register("crash", Some(""), 0..=0, |_, _| std::process::abort());
-            let _server = Server::start(None, "testd (Open vSwitch) 9.9.9", commands).unwrap();
+            let _server = Server::start(socket_path(None), "testd (Open vSwitch) 9.9.9", commands).unwrap();
             let _running = daemon.complete();
             log::info!(target: "ovsdb_server", "serving");
             tokio::select! {

@@ -88,15 +88,20 @@ fn strangers(pki: &Pki<'_>) -> Vec<Stranger> {
             "a certificate of another authority",
             Some(pki.identity("foreign", Authority::Servers)),
             &[],
-            "UnknownIssuer",
+            "unknown issuer: none of the CA certificates has signed it\n",
         ),
         stranger(
             "a self-signed certificate",
             Some(pki.self_signed("alone")),
             &[],
-            "UnknownIssuer",
+            "unknown issuer: none of the CA certificates has signed it\n",
         ),
-        stranger("a revoked certificate", Some(revoked), &[], "Revoked"),
+        stranger(
+            "a revoked certificate",
+            Some(revoked),
+            &[],
+            "invalid peer certificate: revoked\n",
+        ),
         stranger(
             "a signature by SHA-1",
             odd("sha1", "rsa:2048", &["-sha1"]),
@@ -108,13 +113,25 @@ fn strangers(pki: &Pki<'_>) -> Vec<Stranger> {
             odd("short", "rsa:512", &[]),
             // The only signature that a key of that size holds.
             &["-tls1_2", "-sigalgs", "RSA+SHA256"],
-            "invalid peer certificate",
+            "invalid peer certificate: an RSA key of 512 bits, where 2048 are the least; make a new key\n",
         ),
         stranger(
             "a key of 1024 bits",
             odd("shortish", "rsa:1024", &[]),
             &[],
-            "invalid peer certificate",
+            "invalid peer certificate: an RSA key of 1024 bits, where 2048 are the least; make a new key\n",
+        ),
+        stranger(
+            "a certificate of version 1",
+            Some(pki.version_1("plain", Authority::Clients)),
+            &[],
+            "invalid peer certificate: a certificate of X.509 version 1, which is not taken; have it signed with ",
+        ),
+        stranger(
+            "a certificate of an authority",
+            odd("proud", "ec", &["-addext", "basicConstraints=critical,CA:true"]),
+            &[],
+            "invalid peer certificate: the certificate of an authority (CA:TRUE), which is none of a client or server",
         ),
         stranger(
             "a chain of a hundred authorities",

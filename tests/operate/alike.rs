@@ -314,6 +314,26 @@ fn a_log_file_that_cannot_be_opened_stops_the_start() {
 }
 
 #[test]
+fn a_control_socket_that_cannot_be_made_stops_the_start() {
+    for peer in [Peer::Packaged, Peer::under_test()] {
+        let scratch = Scratch::new();
+        let load = scratch.write("load.ovsschema", schema::LOAD);
+        let file = create_database(peer, &scratch, "load.db", &load);
+        let ended = ServerOptions::new(peer, "load")
+            .database(&file)
+            .argument("--unixctl=/missing/load.ctl")
+            .start_in_vain(&scratch);
+        assert_eq!(ended.status.code(), Some(1), "{peer:?}");
+        for told in [
+            "|stream_unix|ERR|/missing/load.ctl: binding failed: No such file or directory\n",
+            "ovsdb-server: /missing/load.ctl: could not initialize control socket (No such file or directory)\n",
+        ] {
+            assert!(ended.stderr.contains(told), "{peer:?}: {}", ended.stderr);
+        }
+    }
+}
+
+#[test]
 fn differences_in_files_are_turned_on_by_command() {
     for peer in [Peer::Packaged, Peer::under_test()] {
         let scratch = Scratch::new();

@@ -1,7 +1,7 @@
 //! Who is not meant to get in does not, and both sides are told why.
 
 use ovsdb_harness::command::run;
-use ovsdb_harness::{Peer, Scratch, Server, ServerOptions};
+use ovsdb_harness::{Peer, Scratch, Server, ServerOptions, wait};
 
 use crate::site::{Site, wait_for_log};
 use ovsdb_harness::pki::Authority;
@@ -28,8 +28,14 @@ fn a_certificate_must_hold() {
             &expired,
             "SSL_accept: invalid peer certificate: certificate expired",
         ),
-        (&foreign, "SSL_accept: invalid peer certificate: UnknownIssuer"),
-        (&alone, "SSL_accept: invalid peer certificate: UnknownIssuer"),
+        (
+            &foreign,
+            "SSL_accept: invalid peer certificate: unknown issuer: none of",
+        ),
+        (
+            &alone,
+            "SSL_accept: invalid peer certificate: unknown issuer: none of",
+        ),
     ] {
         let refused = site.as_identity(identity, &target);
         assert_eq!(refused.status.code(), Some(1), "{}", refused.text());
@@ -73,7 +79,7 @@ fn a_revoked_certificate_is_refused() {
     wait_for_log(&server, "read revocation list");
     let refused = site.as_identity(&revoked, &target);
     assert_eq!(refused.status.code(), Some(1), "{}", refused.text());
-    wait_for_log(&server, "invalid peer certificate: Revoked");
+    wait_for_log(&server, "invalid peer certificate: revoked");
     site.check(&target);
     server.stop();
 }
@@ -117,6 +123,8 @@ fn what_is_missing_is_named() {
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMA==\n-----END ENCRYPTED PRIVATE KEY-----\n",
     );
     let other = site.pki.identity("other", Authority::Servers);
+    let plain = site.pki.version_1("plain", Authority::Servers);
+    let short = site.pki.odd("short", Authority::Servers, "rsa:1024", &[]);
     let clients = site.pki.authority(Authority::Clients);
     for (key, certificate, authority, told) in [
         (
@@ -150,6 +158,18 @@ fn what_is_missing_is_named() {
             "Private key does not match certificate public key",
         ),
         (
+            &plain.key,
+            &plain.certificate,
+            &clients,
+            "plain-cert.pem: cannot be used: a certificate of X.509 version 1, which is not taken; ",
+        ),
+        (
+            &short.key,
+            &short.certificate,
+            &clients,
+            "short-privkey.pem: cannot be used: an RSA key of 1024 bits, where 2048 are the least; make a new key",
+        ),
+        (
             &site.server.key,
             &site.server.certificate,
             &garbage,
@@ -161,9 +181,32 @@ fn what_is_missing_is_named() {
             .argument(format!("--private-key={}", key.display()))
             .argument(format!("--certificate={}", certificate.display()))
             .argument(format!("--ca-cert={}", authority.display()));
-        let (server, _) = site.listen(options);
+        let (server, target) = site.listen(options);
         wait_for_log(&server, told);
+        // Who comes in vain has the same said again, and not that something is missing.
+        site.as_identity(&site.client, &target);
+        wait::until("the second time", || {
+            (server.log().matches(told).count() == 2).then_some(())
+        });
+        assert!(!server.log().contains("must be configured"), "{}", server.log());
         server.stop();
+    }
+    // Half a pair is read for its mistakes.
+    let option = format!("--private-key={}", missing.display());
+    let (server, target) = site.listen(site.bare_options().argument(&option));
+    wait_for_log(&server, "missing.pem: cannot be read (No such file or directory)");
+    site.as_identity(&site.client, &target);
+    wait_for_log(&server, "Certificate must be configured to use SSL/TLS");
+    server.stop();
+    let refused = run(scratch
+        .command(Peer::Ours.client())
+        .args([&option, "list-dbs", "ssl:127.0.0.1:1"]));
+    for told in [
+        "missing.pem: cannot be read",
+        "Certificate must be configured",
+        "(Protocol not available)",
+    ] {
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
     }
 
     let crl = site.pki.old_revocation_list(Authority::Clients);
@@ -171,7 +214,13 @@ fn what_is_missing_is_named() {
     wait_for_log(&server, "-crl.pem: not a revocation list of version 2");
     let refused = site.as_identity(&site.client, &target);
     assert_eq!(refused.status.code(), Some(1), "{}", refused.text());
-    wait_for_log(&server, "Revocation list must be readable to use SSL/TLS");
+    let told = || {
+        server
+            .log()
+            .matches("-crl.pem: not a revocation list of version 2")
+            .count()
+    };
+    wait::until("the second time", || (told() == 2).then_some(()));
     server.stop();
 }
 

@@ -177,6 +177,9 @@ fn schema_and_database_files_are_refused_alike() {
             assert_equal(&scratch, Peer::tool, &words);
         }
     }
+    for file in ["missing.db", "text.db", "zoo.db"] {
+        assert_equal(&scratch, Peer::tool, &["check-cluster", file]);
+    }
     // What is no database is not replaced by one.
     assert_equal(&scratch, Peer::tool, &["compact", "zoo.db", "text.db"]);
     assert_equal(

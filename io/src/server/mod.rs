@@ -291,9 +291,16 @@ async fn set_up(
         Some("none") => return Ok(None),
         path => path,
     };
+    let path = unixctl::socket_path(path);
+    let shown = path.display().to_string();
     unixctl::Server::start(path, version_line, commands)
         .map(Some)
-        .map_err(|error| format!("could not initialize control socket ({})", strerror(&error)))
+        .map_err(|error| {
+            format!(
+                "{shown}: could not initialize control socket ({})",
+                strerror(&error)
+            )
+        })
 }
 
 /// Waits until databases that hold remotes say what has become of these: whoever reads that first finds it. Not for

@@ -2,7 +2,7 @@
 
 use super::bootstrap::bootstrap;
 use super::complaint::{Side, complain, complain_of_read, explain, explain_io};
-use super::context::Context;
+use super::context::{Configs, Context};
 use super::pump::Pump;
 use crate::limits::{READ_BUSY_BYTES, TLS_SEAL_BYTES};
 use rustix::net::{RecvFlags, SendFlags};
@@ -38,10 +38,7 @@ pub struct Writer(Arc<Secured>);
 /// Makes a connected socket secure; `name` is for the log, `host` what the server is asked for. What goes wrong has
 /// been logged; the error is upstream's number for it.
 pub fn connect(context: &Context, socket: OwnedFd, name: &str, host: &str) -> io::Result<(Reader, Writer)> {
-    let configs = context.configs().map_err(|unconfigured| {
-        unconfigured.log();
-        io::Error::from_raw_os_error(libc::ENOPROTOOPT)
-    })?;
+    let configs = configured(context)?;
     let session = ClientConnection::new(Arc::clone(&configs.client), configs.server_name(host))
         .map_err(|error| refused(name, Side::Client, &explain(&error)))?;
     let (session, socket) = shake_hands(session.into(), socket, name, Side::Client)?;
@@ -49,6 +46,14 @@ pub fn connect(context: &Context, socket: OwnedFd, name: &str, host: &str) -> io
         return Err(bootstrap(context, &session));
     }
     Ok(split(session, socket, name))
+}
+
+/// What connections are made with, for who wants to know before there is one. What is missing has been logged.
+pub fn configured(context: &Context) -> io::Result<Configs> {
+    context.configs().map_err(|unconfigured| {
+        unconfigured.log();
+        io::Error::from_raw_os_error(libc::ENOPROTOOPT)
+    })
 }
 
 /// [`connect`] for a socket that was accepted.

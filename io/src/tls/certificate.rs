@@ -2,11 +2,19 @@
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use sha1::{Digest, Sha1};
-use x509_cert::Certificate;
-use x509_cert::der::asn1::{Ia5StringRef, PrintableStringRef, Utf8StringRef};
+use std::fmt;
+use x509_cert::der::asn1::{Ia5StringRef, PrintableStringRef, UintRef, Utf8StringRef};
 use x509_cert::der::oid::ObjectIdentifier;
 use x509_cert::der::pem::LineEnding;
-use x509_cert::der::{Decode, EncodePem};
+use x509_cert::der::{Decode, EncodePem, Reader, SliceReader};
+use x509_cert::ext::pkix::BasicConstraints;
+use x509_cert::spki::SubjectPublicKeyInfoOwned;
+use x509_cert::{Certificate, Version};
+
+/// What rustls takes.
+const RSA_BITS_MIN: usize = 2048;
+
+const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
@@ -38,6 +46,66 @@ pub(super) fn common_name(certificate: &CertificateDer<'_>) -> String {
     } else {
         text.to_owned()
     }
+}
+
+/// Why nobody takes a certificate as a peer's, and what to do about it: what rustls does not tell in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flaw {
+    Version1,
+    /// `CA:TRUE`
+    Authority,
+    ShortKey {
+        bits: usize,
+    },
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Flaw::Version1 => f.write_str(
+                "a certificate of X.509 version 1, which is not taken; have it signed with extensions, as ovs-pki(8) does",
+            ),
+            Flaw::Authority => f.write_str(
+                "the certificate of an authority (CA:TRUE), which is none of a client or server; have one signed with CA:FALSE",
+            ),
+            Flaw::ShortKey { bits } => write!(
+                f,
+                "an RSA key of {bits} bits, where {RSA_BITS_MIN} are the least; make a new key"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Flaw {}
+
+/// The flaw of a certificate that was not taken, if it is one of these.
+pub(super) fn flaw(certificate: &CertificateDer<'_>) -> Option<Flaw> {
+    let parsed = Certificate::from_der(certificate).ok()?.tbs_certificate;
+    let bits = rsa_bits(&parsed.subject_public_key_info);
+    if let Some(bits) = bits.filter(|bits| *bits < RSA_BITS_MIN) {
+        return Some(Flaw::ShortKey { bits });
+    }
+    if parsed.version != Version::V3 {
+        return Some(Flaw::Version1);
+    }
+    let constraints = parsed.get::<BasicConstraints>().ok().flatten();
+    let is_authority = constraints.is_some_and(|(_, constraints)| constraints.ca);
+    is_authority.then_some(Flaw::Authority)
+}
+
+/// Bits of the modulus of an RSA key (RFC 8017, appendix A.1.1).
+fn rsa_bits(key: &SubjectPublicKeyInfoOwned) -> Option<usize> {
+    if key.algorithm.oid != RSA_ENCRYPTION {
+        return None;
+    }
+    let mut reader = SliceReader::new(key.subject_public_key.as_bytes()?).ok()?;
+    let modulus = reader.sequence(|numbers| {
+        let modulus = UintRef::decode(numbers)?;
+        UintRef::decode(numbers).map(|_exponent| modulus)
+    });
+    let bytes = modulus.ok()?.as_bytes();
+    let unused = bytes.first().map_or(0, |first| first.leading_zeros());
+    Some(bytes.len() * 8 - unused as usize)
 }
 
 /// Whether a certificate says of itself that it signed itself. The signature is not looked at.

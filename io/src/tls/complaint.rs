@@ -70,8 +70,27 @@ pub(crate) fn explain(error: &Error) -> String {
         Error::InvalidCertificate(CertificateError::UnsupportedSignatureAlgorithmContext { .. }) => {
             "invalid peer certificate: unsupported signature algorithm".to_owned()
         }
+        Error::InvalidCertificate(error) => {
+            format!("invalid peer certificate: {}", explain_certificate(error))
+        }
         error => error.to_string(),
     }
+}
+
+/// In words what rustls names only.
+fn explain_certificate(error: &CertificateError) -> String {
+    let words = match error {
+        CertificateError::UnknownIssuer => "unknown issuer: none of the CA certificates has signed it",
+        CertificateError::Revoked => "revoked",
+        CertificateError::UnknownRevocationStatus => {
+            "its authority has no revocation list among those of --ssl-crl"
+        }
+        CertificateError::BadSignature => "a signature does not fit",
+        CertificateError::BadEncoding => "it is not an X.509 certificate",
+        CertificateError::Other(other) => return other.to_string(),
+        error => return error.to_string(),
+    };
+    words.to_owned()
 }
 
 /// [`explain`] for an error that rustls has wrapped.
@@ -98,7 +117,7 @@ fn name_of_alert(alert: AlertDescription) -> String {
 }
 
 /// Says what is missing for a connection.
-pub(super) fn complain_of(missing: &[&str]) {
+pub(super) fn complain_of(missing: &[String]) {
     for missing in missing {
         if LIMIT.allows(MODULE, Level::Error) {
             log::error!(target: MODULE, "{missing}");

@@ -3,7 +3,7 @@
 //! One context serves a process. Files are looked at again when a connection begins and from time to time; what
 //! cannot be used leaves in force what was there before.
 
-use super::certificate;
+use super::certificate::{self, Flaw};
 use super::ciphers;
 use super::complaint::complain_of;
 use super::files::{self, Loaded, Outcome};
@@ -43,9 +43,9 @@ pub struct Configs {
     server_name: Option<String>,
 }
 
-/// Why no connection can be made: what is missing, in upstream's words.
+/// Why no connection can be made: what is missing, in upstream's words, or what is wrong with what is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unconfigured(pub Vec<&'static str>);
+pub struct Unconfigured(pub Vec<String>);
 
 impl Unconfigured {
     /// Logs what is missing.
@@ -67,6 +67,8 @@ enum Trust {
 struct State {
     settings: Settings,
     pair: Loaded<Arc<CertifiedKey>>,
+    /// A key without a certificate, or the other way round.
+    half: Loaded<()>,
     trust: Loaded<Trust>,
     extra: Loaded<Vec<CertificateDer<'static>>>,
     crls: Loaded<Vec<CertificateRevocationListDer<'static>>>,
@@ -82,6 +84,7 @@ impl Default for State {
         State {
             settings: Settings::default(),
             pair: Loaded::new(),
+            half: Loaded::new(),
             trust: Loaded::new(),
             extra: Loaded::new(),
             crls: Loaded::new(),
@@ -151,7 +154,7 @@ impl Context {
         state.configs.clone().ok_or_else(|| {
             let missing = state.missing();
             Unconfigured(if missing.is_empty() {
-                vec![UNUSABLE]
+                vec![UNUSABLE.to_owned()]
             } else {
                 missing
             })
@@ -161,9 +164,8 @@ impl Context {
     /// The configuration for accepting connections.
     pub fn accepting(&self) -> Result<Arc<ServerConfig>, Unconfigured> {
         self.configs()?.server.ok_or_else(|| {
-            Unconfigured(vec![
-                "CA certificate is not bootstrapped yet; no connection is accepted",
-            ])
+            let missing = "CA certificate is not bootstrapped yet; no connection is accepted";
+            Unconfigured(vec![missing.to_owned()])
         })
     }
 
@@ -227,8 +229,15 @@ impl State {
     }
 
     fn read_pair(&mut self) -> Outcome {
-        let (Some(key), Some(certificate)) = (&self.settings.private_key, &self.settings.certificate) else {
-            return Outcome::Same;
+        let (key, certificate) = match (&self.settings.private_key, &self.settings.certificate) {
+            (Some(key), Some(certificate)) => (key, certificate),
+            // One without the other is of no use, but who has mistyped its name is to hear of that.
+            (Some(key), None) => return self.half.refresh(&[key], || files::private_key(key).map(drop)),
+            (None, Some(certificate)) => {
+                let read = || files::certificates(certificate).map(drop);
+                return self.half.refresh(&[certificate], read);
+            }
+            (None, None) => return Outcome::Same,
         };
         let outcome = self
             .pair
@@ -286,23 +295,30 @@ impl State {
         outcome
     }
 
-    /// What must be configured, and be readable, before a connection can be made.
-    fn missing(&self) -> Vec<&'static str> {
-        let mut missing = Vec::new();
+    /// What must be configured, and be usable, before a connection can be made. Of what is configured its error is told
+    /// again.
+    fn missing(&self) -> Vec<String> {
+        let settings = &self.settings;
+        let mut missing: Vec<String> = Vec::new();
+        let absent = |what: &str| format!("{what} must be configured to use SSL/TLS");
         if self.pair.get().is_none() {
-            let settings = &self.settings;
-            if settings.private_key.is_none() || settings.certificate.is_some() {
-                missing.push("Private key must be configured to use SSL/TLS");
+            if settings.private_key.is_none() {
+                missing.push(absent("Private key"));
             }
-            if settings.certificate.is_none() || settings.private_key.is_some() {
-                missing.push("Certificate must be configured to use SSL/TLS");
+            if settings.certificate.is_none() {
+                missing.push(absent("Certificate"));
             }
+            missing.extend(self.pair.error().map(str::to_owned));
         }
         if self.trust.get().is_none() {
-            missing.push("CA certificate must be configured to use SSL/TLS");
+            missing.push(
+                self.trust
+                    .error()
+                    .map_or_else(|| absent("CA certificate"), str::to_owned),
+            );
         }
-        if self.settings.crl.is_some() && self.crls.get().is_none() {
-            missing.push("Revocation list must be readable to use SSL/TLS");
+        if settings.crl.is_some() && self.crls.get().is_none() {
+            missing.extend(self.crls.error().map(str::to_owned));
         }
         missing
     }
@@ -388,6 +404,10 @@ impl State {
 fn read_pair(key: &Path, certificate: &Path) -> Result<Arc<CertifiedKey>, String> {
     let chain = files::certificates(certificate)?;
     let der = files::private_key(key)?;
+    let flaw = chain
+        .first()
+        .and_then(certificate::flaw)
+        .filter(|flaw| *flaw != Flaw::Authority);
     let pair = CertifiedKey::from_der(chain, der, &aws_lc_rs::default_provider());
     let pair = pair.map_err(|error| match error {
         Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => format!(
@@ -395,8 +415,15 @@ fn read_pair(key: &Path, certificate: &Path) -> Result<Arc<CertifiedKey>, String
             key.display(),
             certificate.display()
         ),
-        Error::InvalidCertificate(error) => format!("{}: cannot be used ({error})", certificate.display()),
-        error => format!("{}: cannot be used ({error})", key.display()),
+        Error::InvalidCertificate(error) => {
+            let reason = flaw.map_or_else(|| error.to_string(), |flaw| flaw.to_string());
+            format!("{}: cannot be used: {reason}", certificate.display())
+        }
+        // Too short a key says no more than that it is not one.
+        error => {
+            let reason = flaw.map_or_else(|| error.to_string(), |flaw| flaw.to_string());
+            format!("{}: cannot be used: {reason}", key.display())
+        }
     })?;
     Ok(Arc::new(pair))
 }

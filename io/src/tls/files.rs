@@ -42,6 +42,8 @@ impl Stamp {
 pub(super) struct Loaded<T> {
     value: Option<T>,
     seen: Vec<(PathBuf, Option<Stamp>)>,
+    /// Why the files in that state cannot be used, if so.
+    error: Option<String>,
 }
 
 /// What became of a look at the files.
@@ -60,7 +62,13 @@ impl<T> Loaded<T> {
         Loaded {
             value: None,
             seen: Vec::new(),
+            error: None,
         }
+    }
+
+    /// Why there is no value though there are files for it.
+    pub(super) fn error(&self) -> Option<&str> {
+        self.error.as_deref()
     }
 
     pub(super) fn get(&self) -> Option<&T> {
@@ -77,6 +85,7 @@ impl<T> Loaded<T> {
             return Outcome::Same;
         }
         self.seen = now;
+        self.error = None;
         match read() {
             Ok(value) => match self.value.replace(value) {
                 None => Outcome::First,
@@ -88,6 +97,7 @@ impl<T> Loaded<T> {
                     .as_ref()
                     .map_or("", |_| " (what was read before stays in use)");
                 log::error!(target: "stream_ssl", "{error}{stays}");
+                self.error = Some(error);
                 Outcome::Same
             }
         }

@@ -32,7 +32,7 @@ mod pump;
 mod settings;
 mod verifier;
 
-pub use blocking::{Reader, Writer, accept, connect};
+pub use blocking::{Reader, Writer, accept, configured, connect};
 pub use complaint::{Content, Side};
 pub use context::{Configs, Context, Unconfigured};
 pub use pump::Pump;

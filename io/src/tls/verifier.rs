@@ -10,7 +10,8 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore,
+    SignatureScheme,
 };
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ macro_rules! signatures_are_verified {
             dss: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
             rustls::crypto::verify_tls12_signature(message, cert, dss, self.algorithms())
+                .map_err(|error| in_words(error, cert))
         }
 
         fn verify_tls13_signature(
@@ -33,6 +35,7 @@ macro_rules! signatures_are_verified {
             dss: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
             rustls::crypto::verify_tls13_signature(message, cert, dss, self.algorithms())
+                .map_err(|error| in_words(error, cert))
         }
 
         fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -108,6 +111,18 @@ fn is_about_authority(error: &Error) -> bool {
     )
 }
 
+/// An error about a certificate whose own flaw explains it better.
+fn in_words(error: Error, certificate: &CertificateDer<'_>) -> Error {
+    let is_vague = matches!(
+        error,
+        Error::InvalidCertificate(CertificateError::Other(_) | CertificateError::BadSignature)
+    );
+    match certificate::flaw(certificate).filter(|_| is_vague) {
+        Some(flaw) => Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(flaw)))),
+        None => error,
+    }
+}
+
 impl ClientCertVerifier for Verifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         self.clients.root_hint_subjects()
@@ -123,7 +138,7 @@ impl ClientCertVerifier for Verifier {
             Err(error) if is_about_authority(&error) && self.is_trusted_itself(end_entity, now) => {
                 Ok(ClientCertVerified::assertion())
             }
-            result => result,
+            result => result.map_err(|error| in_words(error, end_entity)),
         }
     }
 
@@ -150,7 +165,7 @@ impl ServerCertVerifier for Verifier {
             Err(error) if is_about_authority(&error) && self.is_trusted_itself(end_entity, now) => {
                 Ok(ServerCertVerified::assertion())
             }
-            result => result,
+            result => result.map_err(|error| in_words(error, end_entity)),
         }
     }
 

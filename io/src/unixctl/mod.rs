@@ -9,4 +9,4 @@ mod server;
 
 pub use client::{Refused, call};
 pub use commands::{Answer, Commands, Format};
-pub use server::{Server, default_path};
+pub use server::{Server, socket_path};

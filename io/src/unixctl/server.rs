@@ -23,9 +23,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::{AbortHandle, spawn_local};
 
-/// Where the control socket lies unless told otherwise: after the program and its process id.
-pub fn default_path() -> PathBuf {
-    dirs::rundir().join(format!("{}.{}.ctl", vlog::program_name(), std::process::id()))
+/// The control socket that `path` means: absolute, or in the directory of sockets; by default after the program and its
+/// process id.
+pub fn socket_path(path: Option<&str>) -> PathBuf {
+    match path {
+        Some(path) => dirs::absolute(&dirs::rundir(), path),
+        None => dirs::rundir().join(format!("{}.{}.ctl", vlog::program_name(), std::process::id())),
+    }
 }
 
 /// A control socket that is being served. Dropping it closes the socket and removes its file.
@@ -36,12 +40,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on `path` — absolute, or in the directory of sockets; by default [`default_path`] — and serves
-    /// `commands` there, `list-commands`, `version` (which answers `version`) and `set-options` among them.
+    /// Listens on `path`, see [`socket_path`], and serves `commands` there, `list-commands`, `version` (which answers `version`) and `set-options` among them.
     /// To be called on the control thread, in the process that is to be controlled.
-    pub fn start(path: Option<&str>, version: &str, commands: Rc<RefCell<Commands>>) -> io::Result<Server> {
-        let path = path.map_or_else(default_path, |path| dirs::absolute(&dirs::rundir(), path));
-        let socket = bind_unix(&path)?;
+    pub fn start(path: PathBuf, version: &str, commands: Rc<RefCell<Commands>>) -> io::Result<Server> {
+        let socket = bind_unix(&path).inspect_err(|error| {
+            log::error!(target: "stream_unix", "{}: binding failed: {}", path.display(), strerror(error));
+        })?;
         cleanup::add_file(&path);
         rustix::net::listen(&socket, crate::limits::LISTEN_BACKLOG)?;
         rustix::io::ioctl_fionbio(&socket, true)?;
@@ -282,7 +286,7 @@ mod tests {
             commands
                 .borrow_mut()
                 .register("forget", Some(""), 0..=0, |_, answer| drop(answer));
-            let server = Server::start(path.to_str(), "ovsdb-server (Open vSwitch) 9.9", commands).unwrap();
+            let server = Server::start(path.clone(), "ovsdb-server (Open vSwitch) 9.9", commands).unwrap();
             assert_eq!(server.path(), path);
             let for_client = path.clone();
             tokio::task::spawn_blocking(move || client(&for_client))

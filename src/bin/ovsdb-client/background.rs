@@ -128,7 +128,7 @@ async fn serve(
         let version = ovsdb::version_text(PROGRAM);
         let version = version.lines().next().unwrap_or_default();
         Some(unixctl::Server::start(
-            None,
+            unixctl::socket_path(None),
             version,
             Rc::new(RefCell::new(commands)),
         )?)

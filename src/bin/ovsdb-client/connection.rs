@@ -273,7 +273,11 @@ fn connect(remote: &str, active: &Active) -> io::Result<(Receiver, Output)> {
     match active {
         Active::Unix(path) => Ok(plain(connect_unix(path)?)),
         Active::Tcp(host) => Ok(plain(connect_tcp(host)?)),
-        Active::Tls(host) => tls::connect(&TLS, connect_tcp(host)?, remote, &host.server_name()).map(secured),
+        Active::Tls(host) => {
+            // Without keys there is no use in a connection, whether there is a server or not.
+            tls::configured(&TLS)?;
+            tls::connect(&TLS, connect_tcp(host)?, remote, &host.server_name()).map(secured)
+        }
     }
 }
 

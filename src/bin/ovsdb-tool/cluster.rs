@@ -7,12 +7,12 @@ use ovsdb_engine::commit::Snapshot;
 use ovsdb_engine::schema::{self, Schema};
 use ovsdb_io::net::Remote;
 use ovsdb_storage::disk::RealDisk;
-use ovsdb_storage::log::{Access, create_clustered};
-use ovsdb_storage::record::Entry;
+use ovsdb_storage::log::{Access, create_clustered, identify};
+use ovsdb_storage::record::{Entry, Magic};
 use ovsdb_wire::object::is_id;
 use ovsdb_wire::write::{self, Items, Members};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -97,6 +97,32 @@ pub fn join(db: &Path, name: &str, local: &str, remotes: &[String], cluster: Opt
     members.end();
     header.push(b'\n');
     Ok(create_clustered(Arc::new(RealDisk), db, &[Entry::new(&header)])?)
+}
+
+/// Refuses files that are not of a cluster; the others cannot be checked yet.
+pub fn check(dbs: &[PathBuf]) -> Result<()> {
+    for db in dbs {
+        if identify(Arc::new(RealDisk), db)? != Magic::Clustered {
+            let db = shown(db);
+            return Err(Fatal::new(format!(
+                "ovsdb error: {db}: cannot identify file type"
+            )));
+        }
+    }
+    unsupported(&format!("checking {} clustered databases", dbs.len()))
+}
+
+/// Refuses a file that is not of a cluster; another one cannot be converted yet.
+pub fn to_standalone(db: &Path, clustered: &Path) -> Result<()> {
+    if identify(Arc::new(RealDisk), clustered)? != Magic::Clustered {
+        return Err(Fatal::new("Database is not clustered db."));
+    }
+    let (db, clustered) = (shown(db), shown(clustered));
+    unsupported(&format!("converting clustered {clustered} to standalone {db}"))
+}
+
+fn unsupported(what: &str) -> Result<()> {
+    Err(Fatal::new(format!("{what} is not supported yet")))
 }
 
 /// The schema that the cluster is to have, with the rows as the body of a record.

@@ -9,7 +9,7 @@ mod transact;
 mod versions;
 
 use clap::CommandFactory;
-use ovsdb::cli::{Fatal, Result, argv, input, program};
+use ovsdb::cli::{Result, argv, input, program};
 use ovsdb_storage::record::Magic;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -66,11 +66,8 @@ fn run(options: Options) -> Result<ExitCode> {
             local,
             remotes,
         } => cluster::join(db, name, local, remotes, options.cid),
-        Command::CheckCluster { dbs } => unsupported(&format!("checking {} clustered databases", dbs.len())),
-        Command::ClusterToStandalone { db, clusterdb } => {
-            let (db, clusterdb) = (db.display(), clusterdb.display());
-            unsupported(&format!("converting clustered {clusterdb} to standalone {db}"))
-        }
+        Command::CheckCluster { dbs } => cluster::check(dbs),
+        Command::ClusterToStandalone { db, clusterdb } => cluster::to_standalone(db, clusterdb),
     }?;
     Ok(ExitCode::SUCCESS)
 }
@@ -89,10 +86,6 @@ fn answer(is_true: bool) -> Result<ExitCode> {
     } else {
         ExitCode::from(EXIT_NO)
     })
-}
-
-fn unsupported(what: &str) -> Result<()> {
-    Err(Fatal::new(format!("{what} is not supported yet")))
 }
 
 /// Prints `text` and a line end.

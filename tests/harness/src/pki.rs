@@ -98,6 +98,25 @@ impl<'s> Pki<'s> {
         own
     }
 
+    /// An identity whose certificate has no extensions, which makes it one of version 1.
+    pub fn version_1(&self, name: &str, authority: Authority) -> Identity {
+        self.ovs_pki(&["-u", "req", name]);
+        let (identity, directory) = (self.identity_at(name), self.directory(authority));
+        let mut command = self.scratch.command("openssl");
+        command
+            .args(["x509", "-req", "-days", "2", "-set_serial", "77"])
+            .arg("-in")
+            .arg(self.scratch.join(&format!("{name}-req.pem")))
+            .arg("-CA")
+            .arg(directory.join("cacert.pem"))
+            .arg("-CAkey")
+            .arg(directory.join("private/cakey.pem"))
+            .arg("-out")
+            .arg(&identity.certificate);
+        run_ok(&mut command);
+        identity
+    }
+
     /// A certificate that is `length` authorities away from the root, and the file with all of these.
     pub fn chain(&self, name: &str, authority: Authority, length: usize) -> (Identity, PathBuf) {
         let directory = self.directory(authority);

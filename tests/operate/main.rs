@@ -153,10 +153,28 @@ fn a_file_of_settings_is_applied_and_its_changes_are_too() {
     assert_eq!(server.command("ovsdb-server/reload", &[]), failed);
     assert_eq!(client.call("list_dbs", json!([])), Ok(json!(["Load", "_Server"])));
     assert!(!scratch.join("b.sock").exists());
+
+    // What is to be served in a way that is not there yet goes on as it was, and so do its clients.
+    let source = json!({"tcp:192.0.2.1:6641": null});
+    for model in [
+        json!({"service-model": "relay", "source": source}),
+        json!({"service-model": "active-backup", "backup": true, "source": source}),
+        json!({"service-model": "clustered"}),
+    ] {
+        write_settings(
+            &scratch,
+            &json!({"remotes": {"punix:a.sock": null}, "databases": {"load.db": model}}),
+        );
+        assert_eq!(server.command("ovsdb-server/reload", &[]), failed, "{model}");
+        assert_eq!(client.call("list_dbs", json!([])), Ok(json!(["Load", "_Server"])));
+    }
     for text in [
         "config: reading JSON failed",
         "failed to open database 'none.db': I/O error: ",
         "failed to configure databases",
+        "failed to open database 'load.db': ovsdb error: load.db: relay databases are not supported yet",
+        "failed to open database 'load.db': ovsdb error: load.db: active-backup databases that follow another server",
+        "failed to open database 'load.db': ovsdb error: load.db: database is standalone and not clustered",
     ] {
         assert!(
             server.daemon.log().contains(text),

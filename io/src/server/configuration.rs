@@ -51,6 +51,17 @@ pub(super) fn check_model(given: &str, model: Model) -> Result<(), String> {
     }
 }
 
+/// The same for a file that is served already, and therefore is not of a cluster.
+pub(super) fn check_served(given: &str, model: Model) -> Result<(), String> {
+    check_model(given, model)?;
+    match model {
+        Model::Clustered => Err(format!(
+            "ovsdb error: {given}: database is standalone and not clustered"
+        )),
+        Model::Undefined | Model::Standalone | Model::ActiveBackup { .. } | Model::Relay => Ok(()),
+    }
+}
+
 /// Where the file `given` is, called as briefly as possible: messages name it.
 pub(super) fn locate(directory: &Path, given: &str) -> PathBuf {
     match std::env::current_dir() {
@@ -72,14 +83,12 @@ pub(super) fn open_failed(given: &str, model: Model, error: &Error) -> String {
 }
 
 impl Server {
-    /// Takes out of `_Server` what is not in `wanted`, or not as it wants it.
+    /// Takes out of `_Server` what is not in `wanted`. What is to be served as it cannot be goes on as it was.
     fn unlist_unwanted(&mut self, wanted: &Databases) -> Vec<Hosted> {
-        let is_unwanted = |given: &String| match wanted.get(given) {
-            // It stays a standalone file, whoever else is told to follow it.
-            Some(Model::Undefined | Model::Standalone | Model::ActiveBackup { .. }) => false,
-            Some(Model::Clustered | Model::Relay) | None => true,
-        };
-        let unwanted = self.files.iter().filter(|(given, _)| is_unwanted(given));
+        let unwanted = self
+            .files
+            .iter()
+            .filter(|(given, _)| !wanted.contains_key(*given));
         let names: Vec<String> = unwanted.map(|(_, file)| file.database.clone()).collect();
         let unlist = |name: &String| self.unlist_database(name).expect("what is in files is served");
         names.iter().map(unlist).collect()
@@ -90,7 +99,7 @@ impl Server {
         let mut is_fine = true;
         for (given, model) in wanted {
             let result = match self.files.get_mut(&given) {
-                Some(file) => check_model(&given, model).map(|()| file.model = model),
+                Some(file) => check_served(&given, model).map(|()| file.model = model),
                 None => self.add_database(&given, model),
             };
             if let Err(error) = result {

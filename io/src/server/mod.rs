@@ -378,11 +378,7 @@ impl Server {
         let opened = db::open(&self.disk, &path, self.shared.next_epoch());
         let Opened { store, writer } =
             opened.map_err(|error| configuration::open_failed(given, model, &error))?;
-        if model == Model::Clustered {
-            return Err(format!(
-                "ovsdb error: {given}: database is standalone and not clustered"
-            ));
-        }
+        configuration::check_served(given, model)?;
         let name = store.schema().name.clone();
         if name.starts_with('_') {
             return Err(format!(

@@ -230,3 +230,68 @@ fn observe(mut client: Client, is_over: &AtomicBool) -> usize {
     }
     found
 }
+
+/// A client that finds a database in a list finds it in `_Server`, too, however soon it asks.
+#[test]
+fn who_finds_a_database_finds_its_row() {
+    const ADDED: usize = 40;
+    let scratch = Scratch::new();
+    let file = schemas::create(Peer::Ours, &scratch);
+    let server = schemas::options(Peer::Ours, &file)
+        .argument("--threads=2")
+        .start(&scratch);
+    let files: Vec<String> = (0..ADDED)
+        .map(|at| {
+            other_database(
+                Peer::Ours,
+                &scratch,
+                &format!("More{at}"),
+                &format!("more{at}.db"),
+            )
+        })
+        .collect();
+    let is_over = AtomicBool::new(false);
+    let select = json!(["_Server", {"op": "select", "table": "Database", "where": [], "columns": ["name"]}]);
+    // Pairs of answers; a client that was there when one was added is disconnected, and comes again.
+    let ask = || -> Option<usize> {
+        let mut client = Client::try_connect(&server.remote()).ok()?;
+        let (list, rows) = (
+            client.try_send("list_dbs", json!([])).ok()?,
+            client.try_send("transact", select.clone()).ok()?,
+        );
+        let listed = client.try_reply(list).ok()?.expect("a list");
+        let rows = client.try_reply(rows).ok()?.expect("a result");
+        let rows = rows[0]["rows"].as_array().expect("rows");
+        for name in listed.as_array().expect("an array") {
+            assert!(
+                rows.iter().any(|row| row["name"] == *name),
+                "{name} in {listed}, but {rows:?}"
+            );
+        }
+        Some(rows.len())
+    };
+    thread::scope(|scope| {
+        let asking: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut answered = 0;
+                    while !is_over.load(Ordering::Relaxed) {
+                        answered += usize::from(ask().is_some());
+                    }
+                    answered
+                })
+            })
+            .collect();
+        for file in &files {
+            server
+                .control("ovsdb-server/add-db", &[file])
+                .expect("a new database");
+        }
+        is_over.store(true, Ordering::Relaxed);
+        for asking in asking {
+            assert!(asking.join().expect("nobody misses a row") > ADDED);
+        }
+    });
+    assert_eq!(ask(), Some(ADDED + 2));
+    server.stop();
+}

@@ -8,8 +8,10 @@ use super::local::Local;
 use super::one::{Asked, Session};
 use super::shared::Catalog;
 use super::{Machine, Sessions, close, reply, send};
+use crate::database::Database;
 use crate::error::{OvsdbError, Tag};
 use crate::ids::SessionId;
+use crate::server_db;
 use std::sync::Arc;
 
 /// What becomes of a database that is not in the catalog any more.
@@ -21,6 +23,31 @@ enum Fate {
 }
 
 impl Sessions {
+    /// `catalog` without the databases that `_Server` does not list yet: a client that finds a database there and asks
+    /// `_Server` about it is told of it. Both come to be known here in one turn.
+    pub(super) fn listed(&self, catalog: Arc<Catalog>) -> Arc<Catalog> {
+        // Whoever knows none has no clients yet.
+        if Arc::ptr_eq(&catalog, &self.catalog) || self.catalog.databases.is_empty() {
+            return catalog;
+        }
+        let Some(server) = catalog.find(server_db::NAME) else {
+            return catalog;
+        };
+        let view = server.view();
+        let is_known = |database: &Database| {
+            database.epoch == server.epoch
+                || self.catalog.at_epoch(database.epoch).is_some()
+                || self.catalog.descends_from(database.lineage)
+                || server_db::lists(&view, database.name(), &database.schema_json)
+        };
+        if catalog.databases.iter().all(|database| is_known(database)) {
+            return catalog;
+        }
+        let mut listed = Catalog::clone(&catalog);
+        listed.databases.retain(|database| is_known(database));
+        Arc::new(listed)
+    }
+
     /// Disconnects those who do not understand that databases are added, before they hear of it from `_Server`.
     pub(super) fn close_for_additions(&mut self, catalog: &Catalog, machine: &mut dyn Machine) {
         if self.catalog.databases.is_empty() {

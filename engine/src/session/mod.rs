@@ -214,7 +214,7 @@ impl Sessions {
         let mut converted = Vec::new();
         // The catalog comes before the events: whoever takes a database out of it has answered before.
         let catalog = loop {
-            let catalog = self.shared.catalog();
+            let catalog = self.listed(self.shared.catalog());
             let events: Vec<WorkerEvent> = self.inbox.drain().collect();
             self.close_for_additions(&catalog, machine);
             self.advance_locals(machine);

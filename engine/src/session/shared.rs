@@ -244,7 +244,8 @@ impl Shared {
     }
 
     /// Has every worker look at the catalog.
-    fn wake_workers(&self) {
+    /// Has every worker look at what is new.
+    pub fn wake_workers(&self) {
         self.workers.iter().for_each(Inbox::wake);
         (self.watcher)();
     }

@@ -11,6 +11,8 @@ pub(super) async fn wait_for_listing(server: &Rc<RefCell<Server>>) {
     while !server.borrow().is_listing_complete() {
         tokio::time::sleep(LISTING_POLL).await;
     }
+    // They know a database from now on, and have waited for its row.
+    server.borrow().shared.wake_workers();
 }
 
 /// Ends databases that have just been taken out of `_Server`, as soon as it does not list them any more.

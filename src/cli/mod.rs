@@ -7,6 +7,7 @@ pub mod argv;
 pub mod fatal;
 mod generate;
 pub mod input;
+pub mod manual;
 pub mod options;
 pub mod program;
 pub mod table;

@@ -492,6 +492,16 @@ fn completions_and_manual_pages_name_every_option() {
         run_ok(Command::new("bash").arg("-n").arg(&script));
         let manual = ask("--man").replace("\\-", "-");
         assert!(manual.contains("\n.TH ovsdb-"), "{manual}");
+        let mut sections = vec!["FILES", "EXIT STATUS"];
+        if program != Peer::Ours.tool() {
+            sections.extend(["REMOTES", "CONTROL COMMANDS", "SIGNALS"]);
+        }
+        for section in sections {
+            assert!(
+                manual.contains(&format!("\n.SH {section}\n")),
+                "{section}: {manual}"
+            );
+        }
         let is_name = |c: char| c == '-' || c.is_ascii_lowercase();
         let options = help.lines().filter(|line| line.trim_start().starts_with('-'));
         let names: Vec<&str> = options
@@ -510,4 +520,36 @@ fn completions_and_manual_pages_name_every_option() {
         "{}",
         refused.stderr
     );
+}
+
+/// No command of a control socket is missing from the manual, and none is in it that is not there.
+#[test]
+fn manual_pages_name_every_control_command() {
+    let scratch = Scratch::new();
+    databases(&scratch);
+    let server = Operated::start(&scratch, |command| {
+        command.args([
+            "--disable-file-column-diff",
+            "--disable-file-no-data-conversion",
+            "load.db",
+        ]);
+    });
+    let list = server.command("list-commands", &[]).expect("a list");
+    let mut listed: Vec<&str> = list
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    listed.sort_unstable();
+    let manual = run_ok(scratch.command(Peer::Ours.server()).arg("--man")).stdout;
+    let manual = manual.replace("\\-", "-");
+    let (_, section) = manual.split_once(".SH CONTROL COMMANDS\n").expect("the section");
+    let section = section.split("\n.SH ").next().expect("its text");
+    let mut described: Vec<&str> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("\\fB")?.split([' ', '\\']).next())
+        .collect();
+    described.sort_unstable();
+    assert_eq!(described, listed);
+    server.stop();
 }

@@ -19,5 +19,5 @@ pub use dial::{Dial, DialStatus, Ended};
 pub(crate) use first_message::FirstMessage;
 pub use inactivity::{Inactivity, PROBE_INTERVAL_DEFAULT_MS, Verdict};
 pub use listener::{ListenError, Listener, Serving, unix_client_name};
-pub use remote::{Active, Column, Host, Passive, Remote, RemoteError};
+pub use remote::{Active, Column, Host, PORT_DEFAULT, Passive, Remote, RemoteError};
 pub use unix_socket::{bind_unix, connect_unix};

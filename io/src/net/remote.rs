@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 /// Port of OVSDB where a remote names none.
-const PORT_DEFAULT: u16 = 6640;
+pub const PORT_DEFAULT: u16 = 6640;
 
 /// Where a server finds its clients.
 #[derive(Clone, Debug, PartialEq, Eq)]

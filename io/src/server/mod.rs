@@ -29,6 +29,7 @@ use crate::tls;
 use crate::unixctl::{self, Commands};
 use crate::worker::{Overheard, Worker};
 use bumpalo::Bump;
+pub use commands::descriptions;
 use compaction::Compactions;
 use configuration::ServedFile;
 use coverage::Coverage;

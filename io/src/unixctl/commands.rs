@@ -89,6 +89,26 @@ impl Answer {
     }
 }
 
+/// A command as manuals show it.
+#[derive(Clone, Copy, Debug)]
+pub struct Described {
+    pub name: &'static str,
+    /// What it takes, in capitals.
+    pub arguments: &'static str,
+    /// What it does, in one sentence without an end.
+    pub text: &'static str,
+}
+
+impl Described {
+    pub const fn new(name: &'static str, arguments: &'static str, text: &'static str) -> Described {
+        Described {
+            name,
+            arguments,
+            text,
+        }
+    }
+}
+
 type Handler = Rc<dyn Fn(&[String], Answer)>;
 
 struct Command {
@@ -141,7 +161,7 @@ impl Commands {
         }
     }
 
-    fn listed(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+    pub(super) fn listed(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         self.0
             .iter()
             .filter_map(|(name, command)| Some((*name, command.usage?)))

@@ -8,5 +8,5 @@ mod commands;
 mod server;
 
 pub use client::{Refused, call};
-pub use commands::{Answer, Commands, Format};
-pub use server::{Server, socket_path};
+pub use commands::{Answer, Commands, Described, Format};
+pub use server::{BUILT_IN, Server, socket_path};

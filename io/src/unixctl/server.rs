@@ -1,6 +1,6 @@
 //! The server side: a listening socket and a task per connection on the control thread.
 
-use super::commands::{Answer, Commands, Format, Outcome};
+use super::commands::{Answer, Commands, Described, Format, Outcome};
 use crate::daemon::cleanup;
 use crate::errors::strerror;
 use crate::limits::CONTROL_MESSAGE_BYTES;
@@ -66,6 +66,17 @@ impl Drop for Server {
         cleanup::remove_file_now(&self.path);
     }
 }
+
+/// The commands that every control socket has, for manuals.
+pub const BUILT_IN: [Described; 3] = [
+    Described::new("list-commands", "", "List the commands"),
+    Described::new("version", "", "Show the version"),
+    Described::new(
+        "set-options",
+        "--format text|json",
+        "Choose the format of the answers on this connection",
+    ),
+];
 
 fn register_built_in(commands: &Rc<RefCell<Commands>>, version: &str) {
     let version = version.to_owned();
@@ -335,6 +346,22 @@ mod tests {
                 "unrecognized option '--colour'"
             );
         });
+    }
+
+    #[test]
+    fn what_is_listed_is_described() {
+        let commands = Rc::new(RefCell::new(Commands::new()));
+        register_built_in(&commands, "");
+        vlog::register_commands(&mut commands.borrow_mut());
+        let mut described: Vec<&str> = BUILT_IN
+            .iter()
+            .chain(&vlog::COMMANDS)
+            .map(|one| one.name)
+            .collect();
+        described.sort_unstable();
+        let commands = commands.borrow();
+        let listed: Vec<&str> = commands.listed().map(|(name, _)| name).collect();
+        assert_eq!(described, listed);
     }
 
     #[test]

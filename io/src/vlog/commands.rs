@@ -1,7 +1,30 @@
 //! Commands of the control socket that concern the log.
 
 use crate::errors::strerror;
-use crate::unixctl::{Answer, Commands};
+use crate::unixctl::{Answer, Commands, Described};
+
+/// They, for manuals.
+pub const COMMANDS: [Described; 7] = [
+    Described::new(
+        "vlog/set",
+        "[MODULE][:DESTINATION][:LEVEL]...",
+        "Set levels, as --verbose does",
+    ),
+    Described::new("vlog/list", "", "Show the levels of all modules"),
+    Described::new("vlog/list-pattern", "", "Show the patterns of messages"),
+    Described::new(
+        "vlog/enable-rate-limit",
+        "[MODULE]...",
+        "Drop messages that come too often",
+    ),
+    Described::new("vlog/disable-rate-limit", "[MODULE]...", "Log every message"),
+    Described::new(
+        "vlog/reopen",
+        "",
+        "Open the log file anew, after it was moved away",
+    ),
+    Described::new("vlog/close", "", "Close the log file until it is opened anew"),
+];
 
 /// Adds `vlog/*` to `commands`.
 pub fn register_commands(commands: &mut Commands) {

@@ -13,7 +13,7 @@ mod rate_limit;
 mod sinks;
 mod spec;
 
-pub use commands::register_commands;
+pub use commands::{COMMANDS, register_commands};
 pub use level::{Destination, Level};
 pub use rate_limit::RateLimit;
 pub use sinks::SyslogMethod;

@@ -10,6 +10,7 @@ mod convert;
 mod dump;
 mod inspect;
 mod lock;
+mod manual;
 mod monitor;
 mod options;
 mod restore;
@@ -30,7 +31,7 @@ use server::{Need, Opened};
 const PROGRAM: &str = "ovsdb-client";
 
 fn main() -> ExitCode {
-    program::run(PROGRAM, run)
+    program::run(PROGRAM, manual::sections, run)
 }
 
 /// What all commands need to know of the command line.

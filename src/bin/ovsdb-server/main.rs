@@ -1,6 +1,7 @@
 //! `ovsdb-server`: reads the command line and hands the server what it means.
 
 mod limits;
+mod manual;
 mod options;
 mod quickstart;
 
@@ -23,7 +24,7 @@ const PROGRAM: &str = "ovsdb-server";
 
 fn main() -> ExitCode {
     pages::use_small();
-    program::run(PROGRAM, run)
+    program::run(PROGRAM, manual::sections, run)
 }
 
 fn run(mut options: Options) -> Result<ExitCode> {

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod inspect;
+mod manual;
 mod options;
 mod rewrite;
 mod show_log;
@@ -22,7 +23,7 @@ const PROGRAM: &str = "ovsdb-tool";
 const EXIT_NO: u8 = 2;
 
 fn main() -> ExitCode {
-    program::run(PROGRAM, run)
+    program::run(PROGRAM, manual::sections, run)
 }
 
 fn run(options: Options) -> Result<ExitCode> {

@@ -96,6 +96,41 @@ fn a_session_with_much_input_is_answered_all_the_same() {
     server.stop();
 }
 
+/// An echo is answered at once, whatever the server is busy with for its client, unless it is behind a transaction that
+/// is not taken yet.
+#[test]
+fn a_session_with_much_input_is_not_read() {
+    let answered_first = |option: &str| {
+        let scratch = Scratch::new();
+        let server = start(&scratch, option);
+        let mut client = server.client();
+        let row = |number| json!({"op": "insert", "table": "Item", "row": {"number": number}});
+        let mut params = vec![json!("Load")];
+        params.extend((0..3000).map(row));
+        let long = client.send("transact", Value::Array(params));
+        let short = client.send("transact", json!(["Load", row(3000)]));
+        let echo = client.send("echo", json!([]));
+        let mut answered = Vec::new();
+        for _ in 0..3 {
+            let message = client.next_message(wait::DEADLINE).expect("an answer");
+            answered.push(message["id"].clone());
+        }
+        let place = |id: u64| answered.iter().position(|answered| *answered == json!(id));
+        assert!(place(long) < place(short), "{answered:?}");
+        server.stop();
+        if place(echo) < place(long) {
+            "echo"
+        } else {
+            "transact"
+        }
+    };
+    assert_eq!(answered_first("--session-input-bytes-max=1000"), "transact");
+    // Unless this process was not let run in between.
+    wait::until("an echo that overtakes a transaction", || {
+        (answered_first("--session-input-bytes-max=10000000") == "echo").then_some(())
+    });
+}
+
 #[test]
 fn a_session_with_too_many_waits_is_told() {
     let scratch = Scratch::new();

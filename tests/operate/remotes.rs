@@ -5,8 +5,9 @@ use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
+use ovsdb_harness::command::run_ok;
 use ovsdb_harness::server::create_database;
-use ovsdb_harness::{Client, Peer, Scratch, Server, ServerOptions, wait};
+use ovsdb_harness::{Client, Peer, Remote, Scratch, Server, ServerOptions, wait};
 use serde_json::{Value, json};
 
 const SCHEMA: &str = r#"{"name": "Site", "tables": {
@@ -138,9 +139,61 @@ fn a_taken_port_is_told_of_briefly() {
     });
     let address = format!("127.0.0.1:{port}").parse().expect("an address");
     assert!(
-        Client::connect(&ovsdb_harness::Remote::Tcp(address))
+        Client::connect(&Remote::Tcp(address))
             .call("echo", json!([]))
             .is_ok()
     );
     server.stop();
+}
+
+/// Words before a program for which the name `twofold` has these addresses.
+fn with_name(scratch: &Scratch, addresses: [&str; 2]) -> Vec<String> {
+    let hosts: String = addresses
+        .iter()
+        .map(|address| format!("{address} twofold\n"))
+        .collect();
+    let hosts = scratch.write("hosts", hosts);
+    let script = format!("mount --bind '{}' /etc/hosts && exec \"$@\"", hosts.display());
+    ["unshare", "--mount", "sh", "-c", &script, "sh"]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+#[test]
+fn a_name_is_tried_at_each_of_its_addresses() {
+    // Whichever comes first, there is one order in which nobody answers there.
+    for addresses in [["127.0.0.2", "127.0.0.1"], ["127.0.0.1", "127.0.0.2"]] {
+        let scratch = Scratch::new();
+        let words = with_name(&scratch, addresses);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let schema = scratch.write("site.ovsschema", SCHEMA);
+        let file = create_database(Peer::Ours, &scratch, "site.db", &schema);
+        let server = ServerOptions::new(Peer::Ours, "site")
+            .database(&file)
+            .tcp()
+            .argument(format!("--remote=tcp:twofold:{port}"))
+            .wrapper(words.clone())
+            .start(&scratch);
+        // The first attempt finds it: there is no second one within the second that is waited for that.
+        let (_manager, _) = listener.accept().expect("the server connects");
+        assert!(
+            !server.log().contains("connection attempt failed"),
+            "{}",
+            server.log()
+        );
+
+        let Remote::Tcp(address) = server.tcp() else {
+            panic!("a TCP address")
+        };
+        let listed = run_ok(
+            scratch
+                .command(&words[0])
+                .args(&words[1..])
+                .arg(Peer::Ours.client())
+                .args(["list-dbs", &format!("tcp:twofold:{}", address.port())]),
+        );
+        assert_eq!(listed.stdout, "Site\n_Server\n");
+        server.stop();
+    }
 }

@@ -31,6 +31,20 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The same, with more at the end of the line.
+    pub fn adding(mut self, more: &str) -> Failure {
+        match &mut self {
+            Failure::Usage(reason)
+            | Failure::Server(reason)
+            | Failure::Lost(reason)
+            | Failure::Schema(reason)
+            | Failure::Wrong(reason)
+            | Failure::Machine(reason) => reason.push_str(more),
+            Failure::During { failure, .. } => **failure = failure.clone().adding(more),
+        }
+        self
+    }
+
     /// The same, with the scenario and the server that it happened with.
     pub fn during(self, scenario: &str, server: &str) -> Failure {
         Failure::During {

@@ -48,7 +48,7 @@ fn list() {
 fn load(options: &Options) -> Result<()> {
     let scenarios = match (&options.workload, &options.scenario[..]) {
         (Some(_), _) => vec![scenario::WORKLOAD],
-        (None, []) => by_names(scenario::DEFAULT.iter().copied())?,
+        (None, []) => by_default(options)?,
         (None, names) => by_names(names.iter().map(String::as_str))?,
     };
     let ledger = Arc::new(Ledger::new(options)?);
@@ -67,6 +67,23 @@ fn load(options: &Options) -> Result<()> {
     );
     let written = ledger.write();
     measured.and_then(|()| written.map(drop))
+}
+
+/// Those that run by default, but for those that cannot on a server that was not started here.
+fn by_default(options: &Options) -> Result<Vec<Scenario>> {
+    let mut scenarios = by_names(scenario::DEFAULT.iter().copied())?;
+    if let Some(remote) = &options.server {
+        scenarios.retain(|scenario| {
+            if scenario.controls {
+                eprintln!(
+                    "loadgen: {} is left out: it controls the server, which it cannot with {remote}",
+                    scenario.name
+                );
+            }
+            !scenario.controls
+        });
+    }
+    Ok(scenarios)
 }
 
 fn by_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<Scenario>> {

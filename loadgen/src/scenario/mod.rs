@@ -40,6 +40,7 @@ use crate::measure::own_memory;
 use crate::measure::process::Process;
 use crate::measure::progress::{Counter, Progress};
 use crate::server::{Control, Server, Target, Via, database};
+use crate::southbound::found::Found;
 use crate::workload::Workload;
 
 /// What the user may choose for all scenarios.
@@ -83,6 +84,10 @@ pub struct Scenario {
     pub name: &'static str,
     /// One line for the help.
     pub summary: &'static str,
+    /// Whether it stops, starts or controls the server, which must have been started for it.
+    pub controls: bool,
+    /// Whether it fills in a site, for which the database must be empty.
+    fills: bool,
     run: fn(&mut Trial<'_>) -> Result<()>,
 }
 
@@ -91,111 +96,155 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "connect",
         summary: "all clients connect at once",
+        controls: false,
+        fills: false,
         run: connect::run,
     },
     Scenario {
         name: "fanout",
         summary: "all clients hear of each change",
+        controls: false,
+        fills: false,
         run: fanout::run,
     },
     Scenario {
         name: "txn",
         summary: "small transactions",
+        controls: false,
+        fills: true,
         run: txn::run,
     },
     Scenario {
         name: "nbcfg",
         summary: "every chassis answers a change of nb_cfg and sees its own answer",
+        controls: false,
+        fills: true,
         run: nbcfg::run_conditional,
     },
     Scenario {
         name: "nbcfg-all",
         summary: "the same where every chassis sees all answers",
+        controls: false,
+        fills: true,
         run: nbcfg::run_all,
     },
     Scenario {
         name: "condfan",
         summary: "each change concerns few clients, by their datapaths",
+        controls: false,
+        fills: true,
         run: condfan::run,
     },
     Scenario {
         name: "sync",
         summary: "all clients ask for everything at once",
+        controls: false,
+        fills: true,
         run: sync::run,
     },
     Scenario {
         name: "bulk",
         summary: "one transaction of many insertions",
+        controls: false,
+        fills: true,
         run: bulk::run,
     },
     Scenario {
         name: "slow",
         summary: "a tenth of the clients stops reading for a while",
+        controls: false,
+        fills: false,
         run: slow::run,
     },
     Scenario {
         name: "restart",
         summary: "the server restarts and everybody comes back",
+        controls: true,
+        fills: true,
         run: restart::run,
     },
     Scenario {
         name: "claim",
         summary: "every chassis claims its ports and reports them up",
+        controls: false,
+        fills: true,
         run: claim::run,
     },
     Scenario {
         name: "storm",
         summary: "one writer changes one row as fast as it can, all clients hear of it",
+        controls: false,
+        fills: false,
         run: storm::run,
     },
     Scenario {
         name: "storm-distinct",
         summary: "one writer changes many rows as fast as it can, all clients hear of each",
+        controls: false,
+        fills: true,
         run: storm::run_distinct,
     },
     Scenario {
         name: "port-create",
         summary: "one port with its ACLs and address after another",
+        controls: false,
+        fills: true,
         run: port_create::run,
     },
     Scenario {
         name: "density-light",
         summary: "pods start one after the other",
+        controls: false,
+        fills: true,
         run: density_light::run,
     },
     Scenario {
         name: "density-heavy",
         summary: "pods start and become services",
+        controls: false,
+        fills: true,
         run: density_heavy::run,
     },
     Scenario {
         name: "cluster-density",
         summary: "namespaces with pods that build, pods that stay, and services",
+        controls: false,
+        fills: true,
         run: cluster_density::run,
     },
     Scenario {
         name: "netpol",
         summary: "namespaces with pods and network policies",
+        controls: false,
+        fills: true,
         run: netpol::run,
     },
     Scenario {
         name: "dump-cond",
         summary: "clients ask for the rows of five datapaths of many",
+        controls: false,
+        fills: true,
         run: dump_cond::run,
     },
     Scenario {
         name: "cond-change",
         summary: "clients with thousands of clauses add one, at once",
+        controls: false,
+        fills: true,
         run: cond_change::run,
     },
     Scenario {
         name: "compact",
         summary: "echoes and commits while the database is compacted",
+        controls: true,
+        fills: true,
         run: compact::run,
     },
     Scenario {
         name: "open",
         summary: "the server starts on a large file",
+        controls: true,
+        fills: true,
         run: open::run,
     },
 ];
@@ -204,6 +253,8 @@ pub const SCENARIOS: &[Scenario] = &[
 pub const WORKLOAD: Scenario = Scenario {
     name: "workload",
     summary: "what a file describes",
+    controls: false,
+    fills: true,
     run: workload::run,
 };
 
@@ -276,7 +327,7 @@ fn attempt(scenario: Scenario, name: &str, target: &Target, settings: &Settings)
                 outcome: &mut outcome,
                 own_memory: None,
             };
-            (scenario.run)(&mut trial)
+            trial.play(scenario)
         });
     if let Err(failure) = result {
         return Err(server.explain(failure));
@@ -330,6 +381,32 @@ pub struct Trial<'a> {
 }
 
 impl Trial<'_> {
+    /// Runs the scenario. What it has written to a server that runs already does not stay there.
+    fn play(&mut self, scenario: Scenario) -> Result<()> {
+        if let Server::Spawned(_) = self.server {
+            return (scenario.run)(self);
+        }
+        if scenario.controls {
+            return self.server.require_control();
+        }
+        // A workload may have no site to fill in.
+        let workload = self.settings.workload.as_ref();
+        let fills = scenario.fills && workload.is_none_or(|workload| workload.site.is_some());
+        let found = Found::look(&mut self.control, &self.columns)?;
+        if fills {
+            found.require_room(&self.columns)?;
+        }
+        let result = (scenario.run)(self);
+        // A connection that broke in the middle of an answer is of no use any more.
+        let restored = Control::connect(self.server.address())
+            .and_then(|mut control| found.restore(&mut control, &self.columns, fills));
+        match (result, restored) {
+            (Ok(()), restored) => restored,
+            (Err(failure), Ok(())) => Err(failure),
+            (Err(failure), Err(_)) => Err(failure.adding("; what it has written is still in the database")),
+        }
+    }
+
     /// Fails unless the schema has what the scenario needs.
     pub fn require(&self, needed: &[(&str, &[&str])]) -> Result<()> {
         self.columns.require(needed)

@@ -271,15 +271,7 @@ impl Filler<'_> {
             return Ok(());
         }
         let database = &self.columns.database;
-        let results = self
-            .control
-            .transact(database, &self.operations)
-            .map_err(|failure| match failure {
-                Failure::Wrong(reason) if reason.contains("constraint violation") => Failure::Usage(format!(
-                    "the database {database} is not empty, and its rows are in the way: {reason}"
-                )),
-                other => other,
-            })?;
+        let results = self.control.transact(database, &self.operations)?;
         for (result, wanted) in results.iter().zip(std::mem::take(&mut self.wanted)) {
             if wanted {
                 self.found.push(uuid_of(result)?);

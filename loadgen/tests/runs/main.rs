@@ -3,6 +3,7 @@
 mod checks;
 mod ends;
 mod liar;
+mod running;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,12 +17,17 @@ use crate::liar::{Liar, Lie};
 
 /// Our server with an empty southbound database, which listens on TCP.
 fn southbound_server(scratch: &Scratch) -> Server {
+    southbound_server_of(Peer::Ours, scratch)
+}
+
+/// The same of either peer.
+fn southbound_server_of(peer: Peer, scratch: &Scratch) -> Server {
     let schema = scratch.write(
         "sb.ovsschema",
         loadgen::server::database::schema(None).expect("there is always one"),
     );
     let file = create_database(Peer::Packaged, scratch, "sb.db", &schema);
-    ServerOptions::new(Peer::Ours, "sb")
+    ServerOptions::new(peer, "sb")
         .database(&file)
         .tcp()
         .start(scratch)

@@ -1,0 +1,113 @@
+//! Servers that run already: what is asked of their databases, and that these are left as they were found.
+
+use ovsdb_harness::{Peer, Scratch, Server};
+use serde_json::{Value, json};
+
+use crate::{run, southbound_server_of};
+
+const PEERS: [Peer; 2] = [Peer::Ours, Peer::Packaged];
+
+/// The rows of all tables, by table, but for their versions.
+fn contents(server: &Server) -> Value {
+    let mut client = server.client();
+    let schema = client
+        .call("get_schema", json!(["OVN_Southbound"]))
+        .expect("it has one");
+    let tables = schema["tables"].as_object().expect("a schema has tables").keys();
+    let rows = tables.map(|table| {
+        let select = json!([{"op": "select", "table": table, "where": []}]);
+        let mut rows = client.transact("OVN_Southbound", select)[0]["rows"].take();
+        for row in rows.as_array_mut().into_iter().flatten() {
+            row["_version"].take();
+        }
+        (table.clone(), rows)
+    });
+    Value::Object(rows.collect())
+}
+
+#[test]
+fn the_default_scenarios_run_in_two_rounds_and_leave_nothing() {
+    for peer in PEERS {
+        let scratch = Scratch::new();
+        let server = southbound_server_of(peer, &scratch);
+        let before = contents(&server);
+        let remote = server.tcp().target();
+        let (succeeded, tables, errors) = run(&["--server", &remote, "--rounds=2", "--clients=5"]);
+        assert!(succeeded, "{peer:?}: {errors}");
+        assert_eq!(
+            errors,
+            format!("loadgen: compact is left out: it controls the server, which it cannot with {remote}\n")
+        );
+        for scenario in loadgen::scenario::DEFAULT
+            .iter()
+            .filter(|name| **name != "compact")
+        {
+            assert!(
+                tables
+                    .lines()
+                    .any(|line| line.starts_with(&format!("{scenario} ("))),
+                "{scenario}: {tables}"
+            );
+        }
+        assert_eq!(contents(&server), before, "{peer:?}");
+    }
+}
+
+/// As `ovn-sbctl init` and `set-connection` leave it.
+#[test]
+fn rows_that_are_no_site_stay_as_they_were() {
+    for peer in PEERS {
+        let scratch = Scratch::new();
+        let server = southbound_server_of(peer, &scratch);
+        server.client().transact(
+            "OVN_Southbound",
+            json!([
+                {"op": "insert", "table": "SB_Global", "row": {"nb_cfg": 7, "connections": ["named-uuid", "c"]}},
+                {"op": "insert", "table": "Connection", "uuid-name": "c", "row": {"target": "punix:other.sock"}},
+            ]),
+        );
+        let before = contents(&server);
+        let remote = server.tcp().target();
+        for scenario in ["slow", "nbcfg", "fanout"] {
+            let (succeeded, _, errors) = run(&["--server", &remote, "--scenario", scenario]);
+            assert!(succeeded, "{peer:?}, {scenario}: {errors}");
+            assert_eq!(contents(&server), before, "{peer:?}, {scenario}");
+        }
+    }
+}
+
+#[test]
+fn rows_in_the_way_are_told_of_by_their_tables() {
+    let scratch = Scratch::new();
+    let server = southbound_server_of(Peer::Ours, &scratch);
+    let rows = ["a", "b"].map(|name| json!({"op": "insert", "table": "Address_Set", "row": {"name": name}}));
+    server.client().transact("OVN_Southbound", json!(rows));
+    let before = contents(&server);
+    let remote = server.tcp().target();
+    let (succeeded, _, errors) = run(&["--server", &remote, "--scenario=txn"]);
+    assert!(!succeeded);
+    assert_eq!(
+        errors,
+        format!(
+            "loadgen: txn on {remote}: rows of the database OVN_Southbound are in the way (Address_Set has 2); delete \
+             them, or name a server with an empty database\n"
+        )
+    );
+    // What fills in nothing is in nobody's way.
+    let (succeeded, _, errors) = run(&["--server", &remote, "--scenario=connect", "--scenario=fanout"]);
+    assert!(succeeded, "{errors}");
+    assert_eq!(contents(&server), before);
+}
+
+/// Such a run has written already when it fails.
+#[test]
+fn a_run_that_fails_leaves_nothing_either() {
+    let scratch = Scratch::new();
+    let server = southbound_server_of(Peer::Ours, &scratch);
+    let before = contents(&server);
+    let remote = server.tcp().target();
+    let (succeeded, _, errors) = run(&["--server", &remote, "--scenario=txn", "--patience=0.01"]);
+    assert!(!succeeded);
+    assert!(errors.contains("without progress"), "{errors}");
+    assert_eq!(contents(&server), before);
+}

@@ -235,7 +235,8 @@ impl Clause {
     }
 }
 
-fn parse_clause(
+/// Parses one clause of a condition on the table.
+pub(crate) fn parse_clause(
     clause: &Value<'_>,
     table: &TableSchema,
     symbols: Option<&mut dyn Symbols>,

@@ -1,8 +1,11 @@
 //! One comparison of a monitor condition, and how it is found from a row's value.
 
-use crate::condition::{Clause, Function};
+use crate::condition::{Clause, Function, parse_clause};
 use crate::datum::{Atom, Datum};
+use crate::error::Result;
 use crate::ids::ColumnIdx;
+use crate::schema::TableSchema;
+use ovsdb_wire::value::Value;
 use std::hash::{Hash, Hasher};
 
 /// `[COLUMN, FUNCTION, VALUE]` of a monitor's `where`.
@@ -88,34 +91,36 @@ pub(super) enum Filter {
 }
 
 impl Filter {
-    /// Reads the clauses of a condition with monitor semantics: one that holds suffices, none means all.
-    pub(super) fn of_clauses(clauses: &[Clause]) -> Filter {
-        if clauses.is_empty() {
-            return Filter::All;
-        }
+    /// Parses the `where` of a monitor request with monitor semantics: one clause that holds suffices, none means all.
+    ///
+    /// Clauses stay in the order of the client, who may have sent thousands: those that are equal to others are told apart
+    /// when they are shared. Named uuids have no meaning here.
+    pub(super) fn parse(clauses: &[Value<'_>], table: &TableSchema) -> Result<Filter> {
+        let mut is_all = clauses.is_empty();
         let mut comparisons = Vec::with_capacity(clauses.len());
         for clause in clauses {
-            match clause {
-                Clause::Bool(true) => return Filter::All,
-                Clause::Bool(false) => {}
+            match parse_clause(clause, table, None)? {
+                Clause::Bool(constant) => is_all |= constant,
                 Clause::Compare {
                     column,
                     function,
                     argument,
                 } => {
                     let comparison = Comparison {
-                        column: *column,
-                        function: *function,
-                        argument: argument.clone(),
+                        column,
+                        function,
+                        argument,
                     };
-                    if comparison.is_always_true() {
-                        return Filter::All;
-                    }
+                    is_all |= comparison.is_always_true();
                     comparisons.push(comparison);
                 }
             }
         }
-        Filter::AnyOf(comparisons)
+        Ok(if is_all {
+            Filter::All
+        } else {
+            Filter::AnyOf(comparisons)
+        })
     }
 
     /// Rows that either filter lets through.

@@ -5,7 +5,6 @@
 
 use super::clause::Filter;
 use super::shape::{Notation, Outcome, Select, Shape};
-use crate::condition::Condition;
 use crate::error::{OvsdbError, Result, Tag};
 use crate::ids::{ColumnIdx, TableId};
 use crate::schema::{Schema, TableSchema};
@@ -211,6 +210,5 @@ fn filter(clauses: Option<Value<'_>>, table: &TableSchema) -> Result<Filter> {
         return Ok(Filter::All);
     };
     let clauses = clauses.as_array().expect("checked by the parser");
-    let condition = Condition::parse_monitor(clauses, table)?;
-    Ok(Filter::of_clauses(condition.clauses()))
+    Filter::parse(clauses, table)
 }

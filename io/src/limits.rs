@@ -10,6 +10,10 @@ pub const READ_IDLE_BYTES: usize = 512;
 /// pipelined throughput by six. Also the size of the buffers in a worker's pool.
 pub const READ_BUSY_BYTES: usize = 16 << 10;
 
+/// Bytes that a connection reads before others may, while messages that take long are waiting: longer than most, and read
+/// in some three microseconds. Hundreds that send much at once are then swept over in two milliseconds.
+pub const READ_BRIEF_BYTES: usize = 4 << 10;
+
 /// Largest empty buffer that a connection keeps; a larger one (after a huge message) is given back.
 pub const READ_KEEP_BYTES: usize = 64 << 10;
 

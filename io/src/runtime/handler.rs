@@ -127,6 +127,10 @@ pub trait Outgoing {
     /// either, except through a failing send.
     fn pause_reading(&mut self, conn: ConnId, pause: bool);
 
+    /// While `is_brief`, connections are read a little at a time, others in between: there is more to do than time, and
+    /// whoever has only a little to say is not to wait for those with much.
+    fn read_briefly(&mut self, is_brief: bool);
+
     /// Whether a fan-out to many connections is under way, or has just been: then the next one had better wait.
     fn is_fanning_out(&self) -> bool;
 

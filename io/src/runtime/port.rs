@@ -48,6 +48,8 @@ pub(super) struct Port {
     pub(super) again: bool,
     /// It wants that before a fan-out is over.
     pub(super) soon: bool,
+    /// Reads are to be short.
+    pub(super) is_brief: bool,
     turner: Rc<Notify>,
     /// Empty buffers of READ_BUSY_BYTES.
     pub(super) read_pool: Vec<Vec<u8>>,
@@ -96,6 +98,7 @@ impl Port {
             turn: Turn::Closed,
             again: false,
             soon: false,
+            is_brief: false,
             turner,
             read_pool: Vec::new(),
             shared,
@@ -399,6 +402,10 @@ impl Outgoing for Port {
             }
             (true, Reading::Paused(_)) | (false, Reading::Allowed | Reading::Resumed) => {}
         }
+    }
+
+    fn read_briefly(&mut self, is_brief: bool) {
+        self.is_brief = is_brief;
     }
 
     fn is_fanning_out(&self) -> bool {

@@ -8,7 +8,8 @@ use super::stream::Stream;
 use super::worker::{Worker, WorkerCell};
 use crate::errors::strerror;
 use crate::limits::{
-    HANDSHAKE_READ_BYTES, READ_BUSY_BYTES, READ_IDLE_BYTES, READ_KEEP_BYTES, READ_LONG_BYTES, READS_PER_POLL,
+    HANDSHAKE_READ_BYTES, HEAVY_MESSAGE_BYTES_MIN, READ_BRIEF_BYTES, READ_BUSY_BYTES, READ_IDLE_BYTES,
+    READ_KEEP_BYTES, READ_LONG_BYTES, READS_PER_POLL,
 };
 use crate::tls::{complain_of_read, explain};
 use rustix::buffer::spare_capacity;
@@ -271,14 +272,14 @@ async fn read_when_ready<H: Handler>(cell: WorkerCell<H>, conn: ConnId, stream: 
         }
         match receive(&cell, socket, &mut buffer).await {
             Err(error) => break Closed::Failed(error),
-            Ok(Received::End) if lets_go(&cell, conn).await => break Closed::Peer,
-            Ok(Received::End) => {}
-            Ok(Received::Bytes { filled }) => {
+            Ok(None) if lets_go(&cell, conn).await => break Closed::Peer,
+            Ok(None) => {}
+            Ok(Some(Received { filled, is_brief })) => {
                 step_allowed(&cell, conn, &stream).await;
                 deliver(&cell, conn, &mut buffer);
                 settle(&mut cell.borrow_mut().port, &mut buffer);
                 full_reads = if filled { full_reads + 1 } else { 0 };
-                if full_reads == READS_PER_POLL {
+                if full_reads == READS_PER_POLL || (filled && is_brief) {
                     full_reads = 0;
                     tokio::task::yield_now().await;
                 }
@@ -288,38 +289,38 @@ async fn read_when_ready<H: Handler>(cell: WorkerCell<H>, conn: ConnId, stream: 
     finish(&cell, conn, reason);
 }
 
-enum Received {
-    Bytes {
-        /// The space was used up, so that there is probably more.
-        filled: bool,
-    },
-    End,
+/// Bytes have come.
+struct Received {
+    /// The space was used up, so that there is probably more.
+    filled: bool,
+    /// It was only a little space.
+    is_brief: bool,
 }
 
-/// Waits for the socket and reads once, behind what `buffer` holds. An idle connection has no buffer.
+/// Waits for the socket and reads once, behind what `buffer` holds. An idle connection has no buffer. Nothing is received at
+/// the end.
 async fn receive<H: Handler>(
     cell: &WorkerCell<H>,
     socket: &AsyncFd<OwnedFd>,
     buffer: &mut Vec<u8>,
-) -> io::Result<Received> {
+) -> io::Result<Option<Received>> {
     loop {
         let mut ready = socket.readable().await?;
-        if buffer.capacity() == 0
-            && let Some(pooled) = cell.borrow_mut().port.read_pool.pop()
-        {
-            *buffer = pooled;
-        }
-        make_room(buffer);
-        let space = buffer.capacity() - buffer.len();
-        match recv(socket.get_ref(), spare_capacity(buffer), RecvFlags::DONTWAIT) {
-            Ok((0, _)) => return Ok(Received::End),
-            Ok((count, _)) => {
+        let is_brief = cell.borrow().port.is_brief && buffer.len() < HEAVY_MESSAGE_BYTES_MIN;
+        let (space, received) = if is_brief {
+            receive_little(socket, buffer)
+        } else {
+            receive_much(cell, socket, buffer)
+        };
+        match received {
+            Ok(0) => return Ok(None),
+            Ok(count) => {
                 let filled = count == space;
                 // A stream socket that gave less than asked is empty until the next event.
                 if !filled {
                     ready.clear_ready();
                 }
-                return Ok(Received::Bytes { filled });
+                return Ok(Some(Received { filled, is_brief }));
             }
             Err(rustix::io::Errno::AGAIN) => {
                 ready.clear_ready();
@@ -329,6 +330,34 @@ async fn receive<H: Handler>(
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Reads into all the room of a busy read, and says how much that was.
+fn receive_much<H: Handler>(
+    cell: &WorkerCell<H>,
+    socket: &AsyncFd<OwnedFd>,
+    buffer: &mut Vec<u8>,
+) -> (usize, rustix::io::Result<usize>) {
+    if buffer.capacity() == 0
+        && let Some(pooled) = cell.borrow_mut().port.read_pool.pop()
+    {
+        *buffer = pooled;
+    }
+    make_room(buffer);
+    let space = buffer.capacity() - buffer.len();
+    let received = recv(socket.get_ref(), spare_capacity(buffer), RecvFlags::DONTWAIT);
+    (space, received.map(|(count, _)| count))
+}
+
+/// The same for a little room.
+fn receive_little(socket: &AsyncFd<OwnedFd>, buffer: &mut Vec<u8>) -> (usize, rustix::io::Result<usize>) {
+    let begin = buffer.len();
+    buffer.reserve_exact(READ_BRIEF_BYTES);
+    buffer.resize(begin + READ_BRIEF_BYTES, 0);
+    let received = recv(socket.get_ref(), &mut buffer[begin..], RecvFlags::DONTWAIT);
+    let received = received.map(|(count, _)| count);
+    buffer.truncate(begin + received.unwrap_or(0));
+    (READ_BRIEF_BYTES, received)
 }
 
 /// Makes room for a busy read behind what is there; doubles when a message is larger, and later quadruples: what is

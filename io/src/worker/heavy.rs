@@ -30,6 +30,8 @@ pub(crate) struct Heavy {
     /// Let go on, and not heard of since.
     released: HashSet<ConnId>,
     next_place: u64,
+    /// Who has begun in this turn, and not ended.
+    begun: Option<ConnId>,
     /// Of this turn.
     spent: Duration,
 }
@@ -49,13 +51,14 @@ impl Heavy {
     /// Whether the connection may go on with its message now; otherwise it is in line for a later turn.
     pub(crate) fn admit(&mut self, conn: ConnId) -> bool {
         self.held_up(conn);
-        let is_first =
-            self.places.contains_key(&conn) || (self.waiting.is_empty() && self.released.is_empty());
+        let is_alone = self.waiting.is_empty() && self.released.is_empty() && self.begun.is_none();
+        let is_first = self.places.contains_key(&conn) || is_alone;
         let place = self.places.entry(conn).or_insert_with(|| {
             self.next_place += 1;
             self.next_place
         });
         if is_first && self.spent < HEAVY_TURN_TIME {
+            self.begun = Some(conn);
             return true;
         }
         self.waiting.insert(*place, conn);
@@ -70,6 +73,7 @@ impl Heavy {
     /// The connection's message has been handed over: the next one has a place of its own.
     pub(crate) fn done(&mut self, conn: ConnId) {
         self.held_up(conn);
+        self.begun.take_if(|begun| *begun == conn);
         if let Some(place) = self.places.remove(&conn) {
             self.waiting.remove(&place);
         }
@@ -95,9 +99,15 @@ impl Heavy {
         self.released.remove(&conn);
     }
 
+    /// True while somebody waits.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// A turn ends. Whether there is something for the next one.
     pub(crate) fn turn_end(&mut self) -> bool {
         self.spent = Duration::ZERO;
+        self.begun = None;
         !self.waiting.is_empty() || !self.released.is_empty()
     }
 }

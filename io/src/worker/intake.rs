@@ -28,6 +28,7 @@ impl Connection {
 fn wait_in_line(connection: &mut Connection, io: &mut dyn Outgoing, conn: ConnId) {
     connection.is_waiting = true;
     io.pause_reading(conn, true);
+    io.read_briefly(true);
     io.soon();
 }
 

@@ -393,5 +393,6 @@ impl Handler for Worker {
         if self.heavy.turn_end() {
             io.soon();
         }
+        io.read_briefly(self.heavy.has_waiting());
     }
 }

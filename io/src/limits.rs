@@ -43,6 +43,9 @@ pub const FANOUT_PAUSE_MAX_MS: u64 = 200;
 /// Slices in one `sendmsg` (Linux: UIO_MAXIOV). What is beyond goes out in the next call.
 pub const SEND_SLICES: usize = 1024;
 
+/// Bytes after which a connection that is sent much lets others be served: some 100 µs.
+pub const SEND_AT_ONCE_BYTES: usize = 512 << 10;
+
 /// Slices in one `writev` on the ring; only what the socket did not take at once goes that way.
 pub const RING_WRITE_SLICES: usize = 64;
 

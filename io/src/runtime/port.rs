@@ -8,7 +8,8 @@ use super::start::Shared;
 use super::stream::Stream;
 use super::worker::elapsed_ms;
 use crate::limits::{
-    FANOUT_PAUSE_MAX_MS, FLUSH_CHUNK, FLUSH_CHUNK_OLDEST, READ_POOL_BUFFERS, SEND_SLICES, TLS_SEAL_BYTES,
+    FANOUT_PAUSE_MAX_MS, FLUSH_CHUNK, FLUSH_CHUNK_OLDEST, READ_POOL_BUFFERS, SEND_AT_ONCE_BYTES, SEND_SLICES,
+    TLS_SEAL_BYTES,
 };
 use crate::tls::Pump;
 use bytes::Bytes;
@@ -82,7 +83,7 @@ impl Fanout {
 pub(super) enum Flushed {
     /// Nothing is left that a writer would have to wait for.
     Settled,
-    /// The socket is full.
+    /// The socket is full, or has been given enough for now.
     Blocked,
 }
 
@@ -173,13 +174,17 @@ impl Port {
         }
     }
 
-    /// Sends until the queue is empty or the socket takes no more.
+    /// Sends until the queue is empty, the socket takes no more, or others are to be served first.
     fn send_queued(&mut self, conn: ConnId) -> io::Result<Flushed> {
         let Some(connection) = self.connections.get_mut(conn) else {
             return Ok(Flushed::Settled);
         };
+        let left_bytes = connection.output.len().saturating_sub(SEND_AT_ONCE_BYTES);
         while connection.has_unsent() {
             match send_once(connection) {
+                Ok(Sent::All) if left_bytes > 0 && connection.output.len() <= left_bytes => {
+                    return Ok(Flushed::Blocked);
+                }
                 Ok(Sent::All) => {}
                 Ok(Sent::Part) => return Ok(Flushed::Blocked),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Flushed::Blocked),
@@ -279,8 +284,15 @@ fn send_plain(stream: &Stream, output: &mut Output) -> io::Result<Sent> {
         allocated = vec![IoSlice::new(&[]); slices.min(SEND_SLICES)];
         &mut allocated
     };
-    let filled = output.gather(gather);
-    let offered: usize = gather[..filled].iter().map(|slice| slice.len()).sum();
+    let mut filled = output.gather(gather);
+    let mut offered = 0;
+    for (at, slice) in gather[..filled].iter().enumerate() {
+        offered += slice.len();
+        if offered >= SEND_AT_ONCE_BYTES {
+            filled = at + 1;
+            break;
+        }
+    }
     let bytes = stream.send_now(&gather[..filled])?;
     output.consume(bytes);
     Ok(if bytes < offered { Sent::Part } else { Sent::All })

@@ -41,10 +41,17 @@ async fn write_when_ready<H: Handler>(cell: &WorkerCell<H>, conn: ConnId, socket
         let Ok(mut ready) = socket.writable().await else {
             return;
         };
-        let mut worker = cell.borrow_mut();
-        match worker.port.send_some(conn) {
-            Ok(true) => return drained(&mut worker, conn),
-            Ok(false) => {}
+        let sent = {
+            let mut worker = cell.borrow_mut();
+            let sent = worker.port.send_some(conn);
+            if let Ok(true) = sent {
+                return drained(&mut worker, conn);
+            }
+            sent
+        };
+        match sent {
+            // A client that reads as fast as it is sent to would have this worker to itself.
+            Ok(_) => tokio::task::yield_now().await,
             Err(_would_block) => ready.clear_ready(),
         }
     }

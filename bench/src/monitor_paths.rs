@@ -54,7 +54,7 @@ impl Monitored {
     fn add(&mut self, session: usize, requests: &str) -> (MonitorId, u64) {
         let arena = Bump::new();
         let requests = fixture::json(requests, &arena);
-        let (monitor, result) = self
+        let (monitor, reply) = self
             .monitors
             .add(
                 session_id(session),
@@ -66,6 +66,7 @@ impl Monitored {
                 &self.history,
             )
             .expect("the requests are good");
+        let result = self.monitors.write_all(reply);
         (monitor, result.iter().map(|segment| segment.len() as u64).sum())
     }
 }

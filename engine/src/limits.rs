@@ -141,3 +141,12 @@ pub const JOURNAL_KEEP_ROWS: usize = 64;
 /// Bytes of a record that are made room for at once for each changed row: what a row of a southbound database takes,
 /// so that the record of a large transaction is not moved as it grows.
 pub const RECORD_BYTES_PER_ROW: usize = 320;
+
+/// Rows of first contents that are written in one step: some 200 µs, after which others are served.
+pub const CONTENTS_STEP_ROWS: usize = 320;
+
+/// Rows that may be tried against a condition in the time that one takes to be written.
+pub const CONTENTS_ROWS_TRIED_PER_ROW: usize = 10;
+
+/// Blocks whose text is at hand that may be gathered in that time.
+pub const CONTENTS_BLOCKS_PER_ROW: usize = 4;

@@ -7,6 +7,7 @@ use crate::limits::{HOT_INDEX_ROWS_PER_SCAN, SCAN_SHARE};
 use crate::store::{Over, Places, RowBlock, TableView};
 
 /// Rows that may be affected by some clauses.
+#[derive(Debug)]
 pub(super) enum Candidates {
     /// Found by index, ascending and distinct.
     Slots(Vec<RowSlot>),
@@ -68,17 +69,50 @@ impl Candidates {
 
     /// Calls `each` for the blocks that hold candidates, with their places, where there may be no row, in order of slot.
     pub(super) fn each_block<'v>(self, table: &'v TableView, each: &mut dyn FnMut(RowBlock<'v>, Places)) {
-        let slots = match self {
-            Candidates::Scan => return table.blocks().for_each(|block| each(block, Places::ALL)),
+        let mut blocks = self.blocks();
+        while let Some((block, places)) = blocks.next(table) {
+            each(block, places);
+        }
+    }
+
+    /// The same one by one.
+    pub(super) fn blocks(self) -> CandidateBlocks {
+        CandidateBlocks {
+            candidates: self,
+            next: 0,
+        }
+    }
+}
+
+/// The blocks that hold candidates, as far as they have not been looked at.
+#[derive(Debug)]
+pub(super) struct CandidateBlocks {
+    candidates: Candidates,
+    /// The next slot of the table, or the next of the candidates.
+    next: u64,
+}
+
+impl CandidateBlocks {
+    /// The next block, of the same `table` at each call, and the places of candidates, where there may be no row.
+    pub(super) fn next<'v>(&mut self, table: &'v TableView) -> Option<(RowBlock<'v>, Places)> {
+        let slots = match &self.candidates {
+            Candidates::Scan => return Some((table.next_block(&mut self.next)?, Places::ALL)),
             Candidates::Slots(slots) => slots,
         };
-        for of_block in slots.chunk_by(|a, b| a.block_number() == b.block_number()) {
-            let Some(block) = table.block_at(of_block[0]) else {
-                continue;
-            };
+        loop {
+            let rest = &slots[self.next as usize..];
+            let first = rest.first()?;
             let mut places = Places::default();
-            of_block.iter().for_each(|slot| places.insert(slot.place()));
-            each(block, places);
+            for slot in rest
+                .iter()
+                .take_while(|slot| slot.block_number() == first.block_number())
+            {
+                places.insert(slot.place());
+                self.next += 1;
+            }
+            if let Some(block) = table.block_at(*first) {
+                return Some((block, places));
+            }
         }
     }
 }

@@ -44,6 +44,7 @@ mod spec;
 mod tests;
 
 pub use fragments::Fragments;
+pub use initial::FirstReply;
 
 use crate::error::Result;
 use crate::hash::HashMap;
@@ -51,7 +52,6 @@ use crate::ids::SessionId;
 use crate::schema::Schema;
 use crate::store::{History, View};
 use bytes::Bytes;
-use gather::Gather;
 use heads::{HeadId, Heads};
 use ovsdb_wire::value::Object;
 use ovsdb_wire::write;
@@ -164,10 +164,10 @@ impl Monitors {
         }
     }
 
-    /// Adds a monitor and appends the `result` of its request to `out`: the contents of `view`, or with V3
-    /// what changed since the commit `last_id` if `history` still knows.
+    /// Adds a monitor and begins with the `result` of its request: the contents of `view`, or with V3
+    /// what changed since the commit `last_id` if `history` still knows. [`Monitors::write_some`] goes on with it.
     ///
-    /// `monid` is the monitor's id as JSON. On an error nothing is appended and nothing remains.
+    /// `monid` is the monitor's id as JSON. On an error nothing remains.
     #[expect(
         clippy::too_many_arguments,
         reason = "they are the request and the state it is answered from"
@@ -181,11 +181,10 @@ impl Monitors {
         last_id: Option<Uuid>,
         view: &View,
         history: &History,
-    ) -> Result<(MonitorId, Vec<Bytes>)> {
+    ) -> Result<(MonitorId, FirstReply)> {
         let wanted = request::parse(&self.schema, version.notation(), requests)?;
         let spec = self.specs.acquire(&wanted);
-        let mut result = Gather::default();
-        self.write_first_reply(spec, version, last_id, view, history, &mut result);
+        let reply = self.first_reply(spec, version, last_id, view, history);
         let monitor = Monitor {
             session,
             spec,
@@ -199,7 +198,7 @@ impl Monitors {
         self.sessions.insert(session, id);
         self.awake_count += 1;
         self.attach(id, spec);
-        Ok((id, result.finish()))
+        Ok((id, reply))
     }
 
     /// Removes a monitor.

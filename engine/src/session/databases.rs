@@ -64,6 +64,7 @@ impl Sessions {
     /// Brings the list of databases up to date. Every answer of a database that is not in `catalog` has been given.
     pub(super) fn take_catalog(&mut self, catalog: Arc<Catalog>, machine: &mut dyn Machine) {
         let old = std::mem::replace(&mut self.catalog, Arc::clone(&catalog));
+        self.tell_before_leaving(|epoch| catalog.at_epoch(epoch).is_none(), machine);
         let is_gone = |local: &mut Local| catalog.at_epoch(local.database.epoch).is_none();
         let gone: Vec<Local> = self.locals.extract_if(.., is_gone).collect();
         for local in gone {

@@ -25,6 +25,7 @@ mod monitoring;
 mod one;
 mod reply;
 mod shared;
+mod telling;
 
 pub use bounds::SessionBounds;
 pub use gate::{Barrier, Gate};
@@ -41,7 +42,9 @@ use bytes::Bytes;
 use local::Local;
 use one::Session;
 use ovsdb_wire::write;
+use std::collections::VecDeque;
 use std::sync::Arc;
+use telling::Telling;
 use uuid::Uuid;
 
 /// What the sessions ask of the machine that carries them.
@@ -75,6 +78,8 @@ pub struct Sessions {
     leaving: HashMap<SessionId, Session>,
     requests_count: u64,
     held: Vec<Held>,
+    /// First contents that are being written, oldest first.
+    tellings: VecDeque<Telling>,
     /// Publications wake this worker.
     listens: bool,
     /// Lagging sessions whose sockets have drained in this turn.
@@ -105,6 +110,7 @@ impl Sessions {
             leaving: HashMap::default(),
             requests_count: 0,
             held: Vec::new(),
+            tellings: VecDeque::new(),
             listens: false,
             drained: Vec::new(),
             gates: HashMap::default(),
@@ -129,6 +135,7 @@ impl Sessions {
             local.monitors.drop_session(id);
         }
         self.held.retain(|held| held.session != id);
+        self.tellings.retain(|telling| telling.session != id);
         // One word for all that wait in a database: each looks through everything that waits there.
         let parked = session.requests.extract_if(.., |request| request.is_parked);
         let epochs: HashSet<u64> = parked.map(|request| request.epoch).collect();
@@ -169,7 +176,8 @@ impl Sessions {
         let mut drained = std::mem::take(&mut self.drained);
         drained.retain(|id| {
             let session = self.sessions.get_mut(id);
-            session.is_some_and(|session| std::mem::take(&mut session.is_lagging))
+            let was_lagging = session.is_some_and(|session| std::mem::take(&mut session.is_lagging));
+            was_lagging && !self.is_being_told(*id)
         });
         if !drained.is_empty() {
             self.locals
@@ -358,6 +366,7 @@ impl Sessions {
         segments: impl IntoIterator<Item = Bytes>,
         machine: &mut dyn Machine,
     ) {
+        self.tell_at_once(id, machine);
         let is_full = self.sessions.get(&id).is_some_and(|session| session.is_lagging);
         for local in self.locals.iter_mut().filter(|local| local.is_behind(id)) {
             local.catch_up(&[id], machine);

@@ -38,7 +38,8 @@ impl Sessions {
             .last_id
             .map(|id| request::last_txn_id(id, parse_uuid))
             .transpose();
-        let local = &mut self.locals[local];
+        let at = local;
+        let local = &mut self.locals[at];
         // What the session has missed so far is older than the new monitor's first contents.
         local.catch_up(&[call.session], machine);
         let mut id = Vec::new();
@@ -63,9 +64,15 @@ impl Sessions {
         match (added, last_id) {
             (Err(error), _) => Answer::Failed(error),
             (Ok(_), Err(error)) => Answer::Refused(error),
-            (Ok((monitor, result)), Ok(_)) => {
+            (Ok((monitor, mut reply)), Ok(_)) => {
                 session.monitors.insert(key, (local.database.epoch, monitor));
-                Answer::Gathered(result)
+                local.monitors.write_some(&mut reply);
+                if reply.is_written() {
+                    Answer::Gathered(reply.into_segments())
+                } else {
+                    self.tell_later(call.session, at, call.id.clone(), reply);
+                    Answer::Later
+                }
             }
         }
     }

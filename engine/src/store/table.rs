@@ -151,6 +151,11 @@ impl TableView {
         self.rows.leaves().map(RowBlock)
     }
 
+    /// The first block from the slot `next` on, which becomes the slot behind it: for a look at all in steps.
+    pub fn next_block(&self, next: &mut u64) -> Option<RowBlock<'_>> {
+        self.rows.next_leaf(next).map(RowBlock)
+    }
+
     /// The block that the row at `slot` is or would be in.
     pub fn block_at(&self, slot: RowSlot) -> Option<RowBlock<'_>> {
         self.rows.leaf_at(slot.0).map(RowBlock)

@@ -112,19 +112,22 @@ impl<T: Clone> Tree<T> {
 
     /// The leaves in order of slot; those that two trees share are the same `Arc`.
     pub fn leaves(&self) -> impl Iterator<Item = &Leaf<T>> {
-        let mut next = 0u64;
-        std::iter::from_fn(move || {
-            loop {
-                let slot = u32::try_from(next).ok().filter(|slot| self.covers(*slot))?;
-                match self.leaf_of(slot) {
-                    LeafAt::Leaf(leaf) => {
-                        next += TREE_FANOUT as u64;
-                        return Some(leaf);
-                    }
-                    LeafAt::Hole { span } => next = (next / span + 1) * span,
+        let mut next = 0;
+        std::iter::from_fn(move || self.next_leaf(&mut next))
+    }
+
+    /// The first leaf from the slot `next` on, which becomes the slot behind it.
+    pub fn next_leaf(&self, next: &mut u64) -> Option<&Leaf<T>> {
+        loop {
+            let slot = u32::try_from(*next).ok().filter(|slot| self.covers(*slot))?;
+            match self.leaf_of(slot) {
+                LeafAt::Leaf(leaf) => {
+                    *next += TREE_FANOUT as u64;
+                    return Some(leaf);
                 }
+                LeafAt::Hole { span } => *next = (*next / span + 1) * span,
             }
-        })
+        }
     }
 
     /// Calls `found(slot, old, new)` for every slot at which the two trees hold different items.

@@ -132,6 +132,18 @@ impl Worker {
         }
     }
 
+    /// Goes on with first contents, by a step at least.
+    fn tell_on(&mut self, io: &mut dyn Outgoing) {
+        while self.sessions.is_telling() {
+            let begun = Instant::now();
+            self.with_sessions(io, |sessions, machine| sessions.tell_on(machine));
+            self.heavy.took(begun.elapsed());
+            if self.heavy.is_spent() {
+                return;
+            }
+        }
+    }
+
     /// Lets connections go on whose messages take long.
     fn release_heavy(&mut self, io: &mut dyn Outgoing) {
         while let Some(conn) = self.heavy.release() {
@@ -376,7 +388,8 @@ impl Handler for Worker {
             self.take_prepared(io, prepared);
             self.heavy.took(begun.elapsed());
         }
-        if !self.returned.is_empty() {
+        self.tell_on(io);
+        if !self.returned.is_empty() || self.sessions.is_telling() {
             io.soon();
         }
         self.release_heavy(io);
@@ -390,7 +403,7 @@ impl Handler for Worker {
 
     fn turn_end(&mut self, io: &mut dyn Outgoing) {
         self.with_sessions(io, |sessions, machine| sessions.turn_end(machine));
-        if self.heavy.turn_end() {
+        if self.heavy.turn_end() || self.sessions.is_telling() {
             io.soon();
         }
         io.read_briefly(self.heavy.has_waiting());

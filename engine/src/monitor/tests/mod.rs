@@ -5,7 +5,7 @@ mod client;
 mod model;
 mod sharing;
 
-use super::{MonitorId, Monitors, Sink, Version};
+use super::{FirstReply, MonitorId, Monitors, Sink, Version};
 use crate::datum::{self, Datum};
 use crate::error::{OvsdbError, Result};
 use crate::ids::{ColumnIdx, CommitSeq, SessionId, TableId};
@@ -142,6 +142,19 @@ impl World {
         requests: &str,
         last_id: Option<Uuid>,
     ) -> Result<(MonitorId, Vec<Bytes>)> {
+        let (id, reply) = self.begin(session, version, monid, requests, last_id)?;
+        Ok((id, self.monitors.write_all(reply)))
+    }
+
+    /// Adds a monitor; returns it with the beginning of the reply's result.
+    fn begin(
+        &mut self,
+        session: u64,
+        version: Version,
+        monid: &str,
+        requests: &str,
+        last_id: Option<Uuid>,
+    ) -> Result<(MonitorId, FirstReply)> {
         with_object(requests, |requests| {
             self.monitors.add(
                 SessionId(session),

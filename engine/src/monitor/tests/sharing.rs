@@ -321,3 +321,27 @@ fn rows_of_replies_are_shared_by_whatever_condition_selects_them() {
     let last = |segments: &[Bytes]| shared(segments).last().copied();
     assert!(last(&all).is_some() && last(&other) == last(&all));
 }
+
+#[test]
+fn large_contents_are_written_in_steps_as_of_one_version() {
+    const ROWS: u128 = 2000;
+    for condition in ["[]", r#"[["name","!=","b"]]"#] {
+        let mut world = World::new();
+        let name = [("name", "\"a\"")];
+        let rows: Vec<_> = (1..=ROWS).map(|row| (PORT, row, Some(&name[..]))).collect();
+        world.publish(&rows);
+        let requests = format!(r#"{{"Port":{{"columns":["name"],"where":{condition}}},"Site":{{}}}}"#);
+        let (_, mut reply) = world.begin(1, Version::V3, "1", &requests, None).unwrap();
+        world.monitors.set_lagging(SessionId(1), true);
+        let mut steps = 0;
+        while !reply.is_written() {
+            world.monitors.write_some(&mut reply);
+            steps += 1;
+            world.publish(&[(PORT, steps, None)]);
+        }
+        assert!((5..=20).contains(&steps), "{steps} steps");
+        let text = String::from_utf8(reply.into_segments().concat()).unwrap();
+        assert_eq!(text.matches("initial").count(), ROWS as usize, "none is gone");
+        assert!(text.ends_with("}}}}]"), "{}", &text[text.len() - 20..]);
+    }
+}

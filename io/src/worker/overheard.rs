@@ -104,6 +104,10 @@ impl Outgoing for Copying<'_> {
         self.io.pause_reading(conn, pause);
     }
 
+    fn read_briefly(&mut self, is_brief: bool) {
+        self.io.read_briefly(is_brief);
+    }
+
     fn is_fanning_out(&self) -> bool {
         self.io.is_fanning_out()
     }

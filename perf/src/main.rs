@@ -36,7 +36,7 @@ enum Command {
     Full(ratios::Options),
     /// Time commits on a million rows and on ten thousand; fails if the former take 1.3 times as long.
     Scale(counts::scale::Options),
-    /// Append the baseline to the history and plot it.
+    /// Count what is checked out, append it to the history, and plot that.
     History(history::Options),
 }
 

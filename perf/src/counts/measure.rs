@@ -12,7 +12,12 @@ use ovsdb_bench::Path;
 use crate::counts::Counts;
 
 /// Counts every path, as many at a time as there are processors: counts do not mind company.
-pub(super) fn all(paths: &[Path], plant_percent: u32) -> Result<Vec<(Path, Counts)>, String> {
+///
+/// `plant` says how many instructions a path is to waste.
+pub(super) fn all(
+    paths: &[Path],
+    plant: &(dyn Fn(&Path) -> u64 + Sync),
+) -> Result<Vec<(Path, Counts)>, String> {
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let measured = Mutex::new(Vec::with_capacity(paths.len()));
@@ -20,7 +25,7 @@ pub(super) fn all(paths: &[Path], plant_percent: u32) -> Result<Vec<(Path, Count
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let counts = one(path, plant_percent);
+                    let counts = one(path, plant(path));
                     let mut measured = measured.lock().expect("no one panics with it");
                     measured.push((*path, counts));
                 }
@@ -54,12 +59,12 @@ pub(super) fn tools() -> String {
     format!("{}, {}, {simd}", version("rustc"), version("valgrind"))
 }
 
-fn one(path: &Path, plant_percent: u32) -> Result<Counts, String> {
+fn one(path: &Path, plant_instructions: u64) -> Result<Counts, String> {
     let program = program()?;
     let arguments = [
         path.name.to_owned(),
         path.runs.to_string(),
-        format!("--plant-percent={plant_percent}"),
+        format!("--plant-instructions={plant_instructions}"),
     ];
     let output = run(command(&program).args(&arguments))?;
     let text = String::from_utf8_lossy(&output.stdout);

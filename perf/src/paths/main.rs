@@ -21,6 +21,9 @@ const WARM_UP_RUNS: u32 = 70;
 /// Fewer runs than these are not warmed up.
 const WARMED_RUNS_MIN: u32 = 10;
 
+/// Instructions of one turn of the loop that wastes them.
+const PLANTED_AT_ONCE: u64 = if cfg!(debug_assertions) { 16 } else { 4 };
+
 /// Runs one hot path and prints how often and how much it allocated, and with `--flows` how many
 /// nanoseconds of a processor it took.
 #[derive(Parser)]
@@ -28,9 +31,9 @@ struct Arguments {
     path: String,
     /// How often, after some runs that do not count.
     runs: u32,
-    /// Does this many more of a hundred runs than it says: the slowdown that the gate has to find.
+    /// Wastes about so many instructions beside the runs: the slowdown that the gate has to find.
     #[arg(long, default_value_t = 0)]
-    plant_percent: u32,
+    plant_instructions: u64,
     /// Flows of the site besides its ten thousand other rows, instead of the small site; and take the time. Not under
     /// valgrind, which hides where the kernel keeps its clock.
     #[arg(long)]
@@ -54,11 +57,10 @@ fn main() {
             black_box(run());
         }
     }
-    let runs = arguments.runs + (arguments.runs * arguments.plant_percent).div_ceil(100);
     let before = counting::counts();
     let clock = || arguments.flows.map_or(0, |_| processor_nanoseconds());
     let start = clock();
-    counted_runs(&mut run, runs);
+    counted_runs(&mut run, arguments.runs, arguments.plant_instructions);
     let elapsed = clock() - start;
     let after = counting::counts();
     println!(
@@ -77,8 +79,12 @@ fn processor_nanoseconds() -> i64 {
 
 /// Callgrind knows this function by its name and collects while it runs.
 #[inline(never)]
-fn counted_runs(run: &mut Run, runs: u32) {
+fn counted_runs(run: &mut Run, runs: u32, plant_instructions: u64) {
     for _ in 0..runs {
         black_box(run());
+    }
+    let mut left = plant_instructions / PLANTED_AT_ONCE;
+    while left > 0 {
+        left = black_box(left) - 1;
     }
 }

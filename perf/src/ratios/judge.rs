@@ -117,7 +117,8 @@ fn theirs(
         Than::Packaged => match of(&runs.packaged) {
             Some(value) => Some((name, value)),
             None => stored::find(row.name(), clients, &floor.metric)?.map(|stored| {
-                let value = stored.scaled(figure.better, bare.sends_s / f64::from(clients));
+                let sends_s = bare.sends_s / f64::from(clients);
+                let value = stored.scaled(figure.better, sends_s, bare.echo_s);
                 (format!("{name}, {}", stored.origin()), value)
             }),
         },

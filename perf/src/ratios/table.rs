@@ -125,7 +125,7 @@ impl Than {
     /// The column of the tables.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Than::Packaged => "packaged",
+            Than::Packaged => "C server",
             Than::Plain => "ours without TLS",
             Than::Sends => "bare sends",
             Than::Echo => "bare echo",

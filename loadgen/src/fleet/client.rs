@@ -9,6 +9,7 @@ use ovsdb_io::tls::Pump;
 use socket2::Socket;
 use twox_hash::XxHash3_128;
 
+use crate::fleet::expected::Expected;
 use crate::fleet::scanner::Scanner;
 use crate::fold::state::State;
 
@@ -69,7 +70,7 @@ pub(super) enum Step {
     /// The behaviour's, with its tag and what the reply must contain.
     Own {
         tag: u32,
-        expected: &'static str,
+        expected: Expected,
     },
 }
 

@@ -13,6 +13,7 @@
 pub mod board;
 mod client;
 mod connect;
+mod expected;
 mod gate;
 mod handshake;
 mod moments;
@@ -30,6 +31,7 @@ use std::time::{Duration, Instant};
 pub use board::Board;
 pub use client::{Ending, Phase};
 pub use connect::Address;
+pub use expected::Expected;
 pub use port::{Port, Reply, Request};
 
 use crate::error::{Failure, Result};

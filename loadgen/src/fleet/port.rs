@@ -16,6 +16,7 @@ use rustix::fd::OwnedFd;
 
 use crate::error::Failure;
 use crate::fleet::client::{Client, Ending, Outstanding, Partial, Phase, Step, Turn};
+use crate::fleet::expected::Expected;
 use crate::fleet::gate::Gate;
 use crate::fleet::moments::Moments;
 use crate::fleet::pace::Pace;
@@ -37,8 +38,8 @@ pub struct Request<'a> {
     pub params: &'a str,
     /// Comes back with the reply.
     pub tag: u32,
-    /// What the reply must contain, in compact JSON; empty for nothing in particular.
-    pub expected: &'static str,
+    /// What the reply must say.
+    pub expected: Expected,
     /// When it was meant to be sent: the latency is counted from there.
     pub intended: Instant,
 }
@@ -51,6 +52,7 @@ pub struct Reply<'a> {
     pub latency: Duration,
     /// All of it, or the beginning of a long one.
     pub text: &'a [u8],
+    pub is_whole: bool,
     pub(super) hash: Option<u128>,
 }
 

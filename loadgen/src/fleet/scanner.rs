@@ -2,7 +2,7 @@
 //!
 //! The framer of `wire` wants all unread bytes at once. A fleet that asks for a dump of 40 MB with thousands of clients
 //! cannot keep them, so this scanner keeps no byte of what is nested: it follows depth and strings, and notes the
-//! bytes of the outermost level, the envelope:
+//! bytes of the outermost level, the envelope, without the spaces between them:
 //!
 //! ```text
 //!   {"id":7,"result":[false,"…",{…40 MB…}],"error":null}   →   {"id":7,"result":[,"error":null
@@ -55,7 +55,7 @@ impl Scanner {
                 }
                 _ => {}
             }
-            if self.depth == 1 {
+            if self.depth == 1 && !byte.is_ascii_whitespace() {
                 self.note(&[byte]);
             }
         }
@@ -166,17 +166,14 @@ impl Envelope<'_> {
         String::from_utf8_lossy(self.text).into_owned()
     }
 
-    /// What follows a name, without spaces. Names stand at the beginning or after a comma.
+    /// What follows a name. Names stand at the beginning or after a comma.
     fn member(&self, name: &[u8]) -> Option<&[u8]> {
         let mut from = 0;
         while let Some(at) = memchr::memmem::find(&self.text[from..], name) {
             let at = from + at;
-            let before = self.text[..at]
-                .iter()
-                .rev()
-                .find(|byte| !byte.is_ascii_whitespace());
+            let before = self.text[..at].last();
             if matches!(before, None | Some(b',')) {
-                return Some(self.text[at + name.len()..].trim_ascii_start());
+                return Some(&self.text[at + name.len()..]);
             }
             from = at + name.len();
         }
@@ -204,7 +201,8 @@ mod tests {
     #[test]
     fn messages_are_told_apart_however_they_are_cut() {
         let stream = br#"{"id":7,"result":[false,"a\"}\\",{"x":{"id":9}}],"error":null}{"method":"update3","id":null,"params":["}"]}
-            {"error":{"error":"x"},"id":12,"result":null}{"id":"echo","method":"echo","params":[]}{"id":null,"method":"locked","params":["l"]}{"result":{},"id":3}"#;
+            {"error":{"error":"x"},"id":12,"result":null}{"id":"echo","method":"echo","params":[]}{"id":null,"method":"locked","params":["l"]}{"result":{},"id":3}
+            { "error" : null , "result" : [ "a" ] , "id" : 8 } { "params" : [ ] , "method" : "update2" , "id" : null }"#;
         let expected = [
             Kind::Reply {
                 id: 7,
@@ -221,6 +219,11 @@ mod tests {
                 id: 3,
                 is_error: false,
             },
+            Kind::Reply {
+                id: 8,
+                is_error: false,
+            },
+            Kind::Update,
         ];
         for step in 1..80 {
             assert_eq!(kinds(stream, step), expected, "in steps of {step}");

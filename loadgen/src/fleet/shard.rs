@@ -15,6 +15,7 @@ use twox_hash::XxHash3_128;
 
 use crate::error::{Failure, Result};
 use crate::fleet::client::{Client, Ending, Partial, Phase, Step};
+use crate::fleet::expected::{Expected, Verdict, is_resumed, judge};
 use crate::fleet::gate::Gate;
 use crate::fleet::moments::Moments;
 use crate::fleet::pace::Pace;
@@ -335,13 +336,16 @@ impl<B: Behaviour> Shard<B> {
             )));
         };
         if is_error {
-            return board.fail(Failure::Wrong(format!("an error: {}", shorten(message.head))));
+            return board.fail(match outstanding.step {
+                Step::Own { expected, .. } => refused(message, expected),
+                _ => refused(message, Expected::default()),
+            });
         }
         let client = self.port.first + index;
         match outstanding.step {
             Step::Schema | Step::ServerMonitor | Step::ChangeAware => {}
             Step::DataMonitor => {
-                let found = memchr::memmem::find(message.head, br#""result":[true"#).is_some();
+                let found = is_resumed(message.head);
                 if found {
                     Board::add(&board.resumed, 1);
                 }
@@ -351,9 +355,8 @@ impl<B: Behaviour> Shard<B> {
             }
             Step::Own { tag, expected } => {
                 let text = message.head;
-                let has_error = memchr::memmem::find(text, br#""error":""#).is_some();
-                if has_error || memchr::memmem::find(text, expected.as_bytes()).is_none() {
-                    return board.fail(Failure::Wrong(format!("{} instead of {expected}", shorten(text))));
+                if let Some(failure) = wrong(message, expected) {
+                    return board.fail(failure);
                 }
                 board.replies.fetch_add(1, std::sync::atomic::Ordering::Release);
                 let latency = now.saturating_duration_since(outstanding.intended);
@@ -362,6 +365,7 @@ impl<B: Behaviour> Shard<B> {
                     intended: outstanding.intended,
                     latency,
                     text,
+                    is_whole: message.whole.is_some(),
                     hash: message.hash,
                 };
                 return self.behaviour.reply(&mut self.port, client, &reply);
@@ -442,6 +446,30 @@ fn kept(client: &Client, references: &mut References, text: Vec<u8>) -> Partial 
         Partial::Reference { kind, text }
     } else {
         hashed(text)
+    }
+}
+
+/// What is wrong with a reply to a request, if anything is.
+fn wrong(reply: &Message<'_>, expected: Expected) -> Option<Failure> {
+    let Expected { text, place } = expected;
+    let said = shorten(reply.head);
+    Some(match judge(reply.head, reply.whole.is_some(), text) {
+        Verdict::Expected => return None,
+        Verdict::Error => refused(reply, expected),
+        Verdict::Other if place.is_empty() => Failure::Wrong(format!("{said} instead of {text}")),
+        Verdict::Other => Failure::Usage(format!("{place}: {said} does not contain {text}")),
+        Verdict::Unknown => Failure::Machine(format!(
+            "a reply is too long to be kept, and its beginning does not tell whether it is right: {said}"
+        )),
+    })
+}
+
+/// The failure of a request that was answered by an error: the server's fault unless the user has written it.
+fn refused(reply: &Message<'_>, expected: Expected) -> Failure {
+    let said = shorten(reply.head);
+    match expected.place {
+        "" => Failure::Wrong(format!("an error: {said}")),
+        place => Failure::Usage(format!("{place}: the transaction failed: {said}")),
     }
 }
 

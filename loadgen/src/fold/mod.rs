@@ -34,6 +34,16 @@ pub fn hash(text: &[u8]) -> u128 {
     XxHash3_128::oneshot(text)
 }
 
+/// What a first reply tells of.
+pub fn contents(columns: &Arc<Columns>, text: &[u8]) -> Result<Rc<State>> {
+    let mut folds = Folds::new(columns.clone());
+    let change = folds
+        .fold(&folds.empty(), hash(text), Some(text))?
+        .expect("the text was given");
+    let no_data = || Failure::Wrong(format!("no contents of a database: {}", shorten(text)));
+    change.after.clone().ok_or_else(no_data)
+}
+
 /// Folds for the clients of one thread.
 pub struct Folds {
     columns: Arc<Columns>,

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde_json::Value;
+
 use crate::error::{Failure, Result};
 use crate::fleet::Quiet;
 use crate::scenario::Trial;
@@ -46,7 +48,7 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     let reply = trial.control.call_raw("transact", &params)?;
     let took = start.elapsed().as_secs_f64();
     let echoes = echoes.end()?;
-    let inserted = memchr::memmem::find_iter(&reply, r#"{"uuid":["uuid","#).count();
+    let inserted = insertions(&reply, rows);
     if inserted != rows {
         return Err(Failure::Wrong(format!(
             "{inserted} insertions were answered of {rows}"
@@ -60,4 +62,15 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     trial.cpu_since(cpu, "server CPU a row", "µs", 1e6, rows as f64);
     trial.outcome.latencies(&echoes);
     trial.verify(&fleet, &requests)
+}
+
+/// The insertions that a reply answers: by its bytes, or by its values if these are not those of `expected` ones.
+fn insertions(reply: &[u8], expected: usize) -> usize {
+    let found = memchr::memmem::find_iter(reply, r#"{"uuid":["uuid","#).count();
+    if found == expected {
+        return found;
+    }
+    let reply: Value = serde_json::from_slice(reply).unwrap_or_default();
+    let results = reply["result"].as_array().into_iter().flatten();
+    results.filter(|result| result["uuid"][0] == "uuid").count()
 }

@@ -42,7 +42,7 @@ impl Claimer {
                 method: "transact",
                 params: &params,
                 tag: number,
-                expected: site::ANSWERED,
+                expected: site::ANSWERED.into(),
                 intended,
             },
         );

@@ -52,7 +52,7 @@ impl Worker {
                 method: "transact",
                 params: &params,
                 tag: 0,
-                expected: site::ANSWERED,
+                expected: site::ANSWERED.into(),
                 intended: Instant::now(),
             },
         );

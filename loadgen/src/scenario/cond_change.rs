@@ -78,7 +78,7 @@ impl Gateway {
                 method: "monitor_cond_change",
                 params: &params,
                 tag: 0,
-                expected: r#""result":{}"#,
+                expected: r#""result":{}"#.into(),
                 intended,
             },
         );

@@ -31,9 +31,9 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Failure, Result};
 use crate::fleet::{Behaviour, Board, Fleet, MonitorOf, Plan, Port};
+use crate::fold;
 use crate::fold::columns::Columns;
 use crate::fold::state::State;
-use crate::fold::{Folds, hash};
 use crate::limits;
 use crate::measure::outcome::Outcome;
 use crate::measure::own_memory;
@@ -548,11 +548,7 @@ impl Trial<'_> {
 
     /// What such a reply says.
     fn fold(&self, text: &[u8]) -> Result<Rc<State>> {
-        let mut folds = Folds::new(self.columns.clone());
-        let change = folds
-            .fold(&folds.empty(), hash(text), Some(text))?
-            .expect("the text was given");
-        Ok(change.after.clone().expect("it is the data that was monitored"))
+        fold::contents(&self.columns, text)
     }
 
     /// Adds a figure of the server's memory now.

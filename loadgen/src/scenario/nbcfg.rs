@@ -70,7 +70,7 @@ impl Controller {
                 method: "transact",
                 params: &params,
                 tag: number as u32,
-                expected: site::ANSWERED,
+                expected: site::ANSWERED.into(),
                 intended: Instant::now(),
             },
         );

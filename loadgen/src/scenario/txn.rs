@@ -46,7 +46,7 @@ impl Writer {
                 method: "transact",
                 params: &params,
                 tag: 0,
-                expected,
+                expected: expected.into(),
                 intended,
             },
         );

@@ -141,7 +141,7 @@ impl Mixed {
                 method: "transact",
                 params: &format!(r#"["{}",{operations}]"#, play.database),
                 tag: number as u32,
-                expected: play.expected[number],
+                expected: play.expected[number].into(),
                 intended,
             },
         );

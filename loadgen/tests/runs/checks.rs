@@ -63,6 +63,26 @@ fn lies_fail_the_run() {
     }
 }
 
+/// What matters is what is said.
+#[test]
+fn other_words_are_no_lie() {
+    for scenario in loadgen::scenario::SCENARIOS
+        .iter()
+        .filter(|scenario| !scenario.controls)
+    {
+        let liar = Liar::start(Lie::OtherWords);
+        let (succeeded, _, errors) = run(&[
+            "--server",
+            &liar.remote(),
+            "--clients=5",
+            "--scenario",
+            scenario.name,
+        ]);
+        assert!(liar.has_lied());
+        assert!(succeeded, "{}: {errors}", scenario.name);
+    }
+}
+
 /// Also one that a later update covers up.
 #[test]
 fn a_wrong_value_fails_every_scenario() {

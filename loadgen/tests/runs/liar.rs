@@ -26,6 +26,8 @@ pub(crate) enum Lie {
     WrongContents,
     /// The connection ends instead of a notification.
     Closes,
+    /// None: everything is said, always, in other words.
+    OtherWords,
 }
 
 /// The proxy, with its server.
@@ -124,6 +126,10 @@ fn serve(listener: &TcpListener, target: SocketAddr, lie: Lie, lied: &Arc<Atomic
             // It may be about to start.
             let server = wait::until("the server", || TcpStream::connect(target).ok());
             join(client, server, |message| {
+                if lie == Lie::OtherWords {
+                    lied.store(true, Ordering::SeqCst);
+                    return Some(in_other_words(message));
+                }
                 let changed = may_lie.then(|| change(lie, message)).flatten();
                 match changed {
                     Some(changed) if !lied.swap(true, Ordering::SeqCst) => changed,
@@ -168,6 +174,43 @@ fn forward(mut from: TcpStream, to: &mut TcpStream, mut edit: impl FnMut(&[u8]) 
     // Either may be closed already.
     to.shutdown(Shutdown::Both).unwrap_or_default();
     from.shutdown(Shutdown::Both).unwrap_or_default();
+}
+
+/// The same message with other spaces, another order of members, and no `error` where there is none.
+fn in_other_words(message: &[u8]) -> Vec<u8> {
+    let mut value: Value = serde_json::from_slice(message).expect("a server sends JSON");
+    if let Some(members) = value.as_object_mut()
+        && members.get("error").is_some_and(Value::is_null)
+    {
+        members.remove("error");
+    }
+    let mut out = String::new();
+    reprint(&value, &mut out);
+    out.push('\n');
+    out.into_bytes()
+}
+
+fn reprint(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(members) => {
+            out.push_str("{ ");
+            for (at, (name, value)) in members.iter().rev().enumerate() {
+                out.push_str(if at == 0 { "" } else { " , " });
+                out.push_str(&format!("{} :\t", json!(name)));
+                reprint(value, out);
+            }
+            out.push_str(" }");
+        }
+        Value::Array(values) => {
+            out.push_str("[ ");
+            for (at, value) in values.iter().enumerate() {
+                out.push_str(if at == 0 { "" } else { " ,\n" });
+                reprint(value, out);
+            }
+            out.push_str(" ]");
+        }
+        other => out.push_str(&other.to_string()),
+    }
 }
 
 /// The lie, if the message is one that it can be told with: `Some(None)` ends the connection.

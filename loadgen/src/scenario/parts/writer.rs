@@ -104,7 +104,7 @@ impl Writer {
                 method: "transact",
                 params: &params,
                 tag: number as u32,
-                expected: self.expected,
+                expected: self.expected.into(),
                 intended,
             },
         );

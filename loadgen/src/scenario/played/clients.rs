@@ -126,7 +126,7 @@ impl Player {
                 method: "lock",
                 params: r#"["ovn_northd"]"#,
                 tag: TAG_LOCK,
-                expected: r#""locked":true"#,
+                expected: r#""locked":true"#.into(),
                 intended: Instant::now(),
             };
             port.request(NORTHD, request);
@@ -164,7 +164,7 @@ impl Player {
                 method: "transact",
                 params: &params,
                 tag: number as u32,
-                expected: "{},{}]",
+                expected: "{},{}]".into(),
                 intended,
             },
         );
@@ -307,7 +307,7 @@ impl Player {
                 method: "transact",
                 params,
                 tag,
-                expected: site::ANSWERED,
+                expected: site::ANSWERED.into(),
                 intended: Instant::now(),
             },
         );

@@ -150,3 +150,7 @@ pub const CONTENTS_ROWS_TRIED_PER_ROW: usize = 10;
 
 /// Blocks whose text is at hand that may be gathered in that time.
 pub const CONTENTS_BLOCKS_PER_ROW: usize = 4;
+
+/// Keys of maps that a thread remembers, to share them between pairs. A southbound database has some hundred that come
+/// again; the others take each other's places.
+pub const MAP_KEYS_REMEMBERED: usize = 512;

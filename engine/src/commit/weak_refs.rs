@@ -1,7 +1,7 @@
 //! Pass 5: weak references to rows that do not exist are removed (RFC 7047 §3.2, `refType` `weak`).
 
 use super::references;
-use crate::datum::{Atom, Datum, merge};
+use crate::datum::{Atom, Datum, Pair, merge};
 use crate::error::{OvsdbError, Result, Tag};
 use crate::ids::{ColumnIdx, RowSlot, TableId};
 use crate::schema::RefKind;
@@ -103,6 +103,7 @@ impl Dangling {
         let kept = datum
             .pairs()
             .iter()
+            .map(Pair::split)
             .filter(|(_, value)| !values.contains_key(value));
         Datum::map_from_sorted(kept.map(|(key, value)| (key.clone(), value.clone())).collect())
     }

@@ -1,6 +1,6 @@
 //! A value of one column type as a value of another: by way of JSON, as a schema conversion does it.
 
-use super::{Atom, Datum, parse, uuid_text};
+use super::{Atom, Datum, Pair, parse, uuid_text};
 use crate::error::Result;
 use crate::schema::ColumnType;
 use bumpalo::Bump;
@@ -24,7 +24,7 @@ pub fn to_value<'a>(datum: &'a Datum, arena: &'a Bump) -> Value<'a> {
             ("set", arena.alloc_slice_fill_iter(atoms))
         }
         Datum::Map(map) => {
-            let pairs = map.iter().map(|(key, value)| {
+            let pairs = map.iter().map(Pair::split).map(|(key, value)| {
                 Value::Array(arena.alloc([atom_to_value(key, arena), atom_to_value(value, arena)]))
             });
             ("map", arena.alloc_slice_fill_iter(pairs))

@@ -9,7 +9,7 @@
 //! instead of 1.2 MB, in every version that history and views keep. Two versions are compared by skipping
 //! the chunks that they share.
 
-use super::Atom;
+use super::{Atom, Pair};
 use crate::limits::{DATUM_CHUNK_ELEMENTS_MAX, DATUM_FLAT_ELEMENTS_MAX};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -36,13 +36,14 @@ impl Element for Atom {
     }
 }
 
-impl Element for (Atom, Atom) {
+impl Element for Pair {
     fn key(&self) -> &Atom {
-        &self.0
+        Pair::key(self)
     }
 
+    /// As if the key were not shared.
     fn heap_bytes(&self) -> usize {
-        self.0.heap_bytes() + self.1.heap_bytes()
+        Pair::KEY_BYTES + self.key().heap_bytes() + self.value().heap_bytes()
     }
 }
 

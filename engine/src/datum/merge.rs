@@ -33,7 +33,7 @@ pub fn union(a: &Datum, b: &Datum) -> Datum {
 pub fn subtract(a: &Datum, b: &Datum) -> Datum {
     if a.is_map() {
         let edits = if b.is_map() {
-            removals(a.pairs(), b.pairs().iter().map(|pair| (&pair.0, Some(pair))))
+            removals(a.pairs(), b.pairs().iter().map(|pair| (pair.key(), Some(pair))))
         } else {
             removals(a.pairs(), b.atoms().iter().map(|key| (key, None)))
         };
@@ -78,8 +78,8 @@ pub fn excludes_all(a: &Datum, b: &Datum) -> bool {
 pub fn gained_keys<'a>(old: &'a Datum, new: &'a Datum, each: &mut dyn FnMut(&'a Atom)) {
     if new.is_map() {
         differences(old.pairs(), new.pairs(), &mut |difference| {
-            if let Difference::New((key, _)) = difference {
-                each(key);
+            if let Difference::New(pair) = difference {
+                each(pair.key());
             }
             true
         });
@@ -96,8 +96,8 @@ pub fn gained_keys<'a>(old: &'a Datum, new: &'a Datum, each: &mut dyn FnMut(&'a 
 /// Calls `each` for the value of every pair of `new` that is none of `old`, ascending by key.
 pub fn gained_values<'a>(old: &'a Datum, new: &'a Datum, each: &mut dyn FnMut(&'a Atom)) {
     differences(old.pairs(), new.pairs(), &mut |difference| {
-        if let Difference::New((_, value)) | Difference::Changed((_, value)) = difference {
-            each(value);
+        if let Difference::New(pair) | Difference::Changed(pair) = difference {
+            each(pair.value());
         }
         true
     });

@@ -16,6 +16,7 @@ pub mod diff;
 mod edit;
 mod elements;
 pub mod merge;
+mod pair;
 pub mod parse;
 pub mod print;
 pub mod str;
@@ -26,6 +27,7 @@ pub use atom::{Atom, Real};
 pub use convert::convert;
 pub use diff::{apply_diff, diff};
 pub use elements::{Element, Elements, Iter, Slices};
+pub use pair::Pair;
 pub use parse::{
     Shape, Symbols, check_len, parse, parse_atom, parse_relaxed, parse_shape, parse_unconstrained,
 };
@@ -51,7 +53,7 @@ const _: () = assert!(size_of::<Datum>() == 24);
 pub type Set = Elements<Atom>;
 
 /// Pairs with distinct keys in ascending order of key.
-pub type Map = Elements<(Atom, Atom)>;
+pub type Map = Elements<Pair>;
 
 impl Datum {
     pub const EMPTY_SET: Datum = Datum::Set(Set::EMPTY);
@@ -67,7 +69,8 @@ impl Datum {
 
     /// Makes a map of pairs that are ascending and distinct by key already.
     pub fn map_from_sorted(pairs: Vec<(Atom, Atom)>) -> Datum {
-        Datum::Map(Map::from_sorted(pairs))
+        let pairs = pairs.into_iter().map(|(key, value)| Pair::new(key, value));
+        Datum::Map(Map::from_sorted(pairs.collect()))
     }
 
     /// Makes the datum of a column without value type, whatever the number of its elements.
@@ -105,13 +108,13 @@ impl Datum {
 
     /// The elements of a set or the keys of a map, ascending.
     pub fn keys(&self) -> impl Iterator<Item = &Atom> {
-        let pairs = self.pairs().iter().map(|(key, _)| key);
+        let pairs = self.pairs().iter().map(Pair::key);
         self.atoms().iter().chain(pairs)
     }
 
     /// The values of a map in the order of their keys; nothing for a set.
     pub fn values(&self) -> impl Iterator<Item = &Atom> {
-        self.pairs().iter().map(|(_, value)| value)
+        self.pairs().iter().map(Pair::value)
     }
 
     pub fn is_map(&self) -> bool {
@@ -119,7 +122,7 @@ impl Datum {
     }
 
     /// The pairs of a map, ascending by key; empty for anything else.
-    pub fn pairs(&self) -> Slices<'_, (Atom, Atom)> {
+    pub fn pairs(&self) -> Slices<'_, Pair> {
         match self {
             Datum::Map(map) => map.slices(),
             _ => Slices::flat(&[]),
@@ -146,7 +149,7 @@ impl Datum {
 
     /// The value of `key` in a map.
     pub fn value_of(&self, key: &Atom) -> Option<&Atom> {
-        self.pairs().get(key).map(|(_, value)| value)
+        self.pairs().get(key).map(Pair::value)
     }
 
     /// True if both are one object in memory, which is decided without looking inside. False says nothing.

@@ -1,7 +1,7 @@
 //! Datums as JSON (RFC 7047 §5.1 `<value>`) and as the text notation of the command-line tools, appended to
 //! the caller's buffer without an allocation of its own.
 
-use super::{Atom, Datum, uuid_text};
+use super::{Atom, Datum, Pair, uuid_text};
 use crate::schema::ColumnType;
 use ovsdb_wire::write;
 
@@ -32,7 +32,7 @@ fn write_with(datum: &Datum, write_atom: impl Fn(&Atom, &mut Vec<u8>), out: &mut
         }
         Datum::Map(map) => {
             out.extend_from_slice(b"[\"map\",[");
-            for (at, (key, value)) in map.iter().enumerate() {
+            for (at, (key, value)) in map.iter().map(Pair::split).enumerate() {
                 out.extend_from_slice(if at > 0 { b",[" } else { b"[" });
                 write_atom(key, out);
                 out.push(b',');
@@ -109,7 +109,7 @@ fn separated(datum: &Datum, separator: &[u8], write_atom: fn(&Atom, &mut Vec<u8>
         }
         write_atom(atom, out);
     }
-    for (at, (key, value)) in datum.pairs().iter().enumerate() {
+    for (at, (key, value)) in datum.pairs().iter().map(Pair::split).enumerate() {
         if at > 0 {
             out.extend_from_slice(separator);
         }

@@ -7,7 +7,7 @@
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use triomphe::Arc;
 
 /// Immutable text. Cloning copies at most 24 bytes or counts a reference.
 #[derive(Clone, PartialEq, Eq)]
@@ -61,8 +61,8 @@ impl Str {
     pub fn heap_bytes(&self) -> usize {
         match &self.0 {
             Repr::Inline { .. } => 0,
-            // Beside the text two counters.
-            Repr::Shared(text) => text.len() + 2 * size_of::<usize>(),
+            // Beside the text a counter.
+            Repr::Shared(text) => text.len() + size_of::<usize>(),
         }
     }
 }

@@ -48,7 +48,10 @@ impl Comparison {
         let argument = &self.argument;
         let is_single = argument.len() == 1;
         let first = match argument {
-            Datum::Map(map) => map.slices().first().map(|(key, value)| Probe::Maps(key, value)),
+            Datum::Map(map) => map
+                .slices()
+                .first()
+                .map(|pair| Probe::Maps(pair.key(), pair.value())),
             _ => argument.atoms().first().map(Probe::Has),
         };
         let (probe, is_exact) = match (self.function, first) {

@@ -2,7 +2,7 @@
 
 use super::clause::{Comparison, Probe, Probing};
 use super::conditions::ConditionId;
-use crate::datum::Datum;
+use crate::datum::{Datum, Pair};
 use crate::hash::Keyed;
 use crate::ids::ColumnIdx;
 use crate::store::Row;
@@ -184,7 +184,7 @@ impl Clauses {
             }
         }
         if column.maps > 0 {
-            for (key, mapped) in value.pairs() {
+            for (key, mapped) in value.pairs().iter().map(Pair::split) {
                 if !self.probe(column.column, Probe::Maps(key, mapped), value, found) {
                     return;
                 }

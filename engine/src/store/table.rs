@@ -342,7 +342,7 @@ impl Over {
     pub(super) fn covers(self, datum: &Datum, atom: &Atom) -> bool {
         match self {
             Over::Keys => datum.contains_key(atom),
-            Over::Values => datum.pairs().iter().any(|(_, value)| value == atom),
+            Over::Values => datum.values().any(|value| value == atom),
             Over::Presence => !datum.is_empty(),
         }
     }

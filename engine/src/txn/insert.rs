@@ -134,7 +134,7 @@ fn check_default(column: &ColumnSchema) -> Result<()> {
     for atom in column.default.keys() {
         constraint::check(atom, &column.ty.key)?;
     }
-    for (_, atom) in column.default.pairs() {
+    for atom in column.default.values() {
         let base = column.ty.value.as_ref().expect("a map has a value type");
         constraint::check(atom, base)?;
     }

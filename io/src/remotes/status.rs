@@ -208,7 +208,10 @@ fn lasting(datum: &Datum) -> BTreeMap<&str, &str> {
             _ => "",
         }
     }
-    let pairs = datum.pairs().iter().map(|(key, value)| (text(key), text(value)));
+    let pairs = datum
+        .pairs()
+        .iter()
+        .map(|pair| (text(pair.key()), text(pair.value())));
     pairs.filter(|(key, _)| !AGES.contains(key)).collect()
 }
 

@@ -6,7 +6,7 @@
 use bumpalo::Bump;
 use ovsdb::cli::{Fatal, Result};
 use ovsdb::database_file;
-use ovsdb_engine::datum::{Atom, Datum, print};
+use ovsdb_engine::datum::{Atom, Datum, Pair, print};
 use ovsdb_engine::schema::{BaseType, ColumnType, Schema, TableSchema};
 use ovsdb_engine::store::{Row, View};
 use ovsdb_storage::log::Access;
@@ -116,7 +116,7 @@ fn write_datum(datum: &Datum, ty: &ColumnType, out: &mut Vec<u8>) {
     for atom in datum.atoms() {
         write_atom(atom, &ty.key, elements.item());
     }
-    for (key, atom) in datum.pairs() {
+    for (key, atom) in datum.pairs().iter().map(Pair::split) {
         let mut pair = Items::begin(elements.item());
         write_atom(key, &ty.key, pair.item());
         write_atom(atom, value.expect("a map has a type of values"), pair.item());

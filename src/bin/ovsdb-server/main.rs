@@ -2,6 +2,7 @@
 
 mod limits;
 mod manual;
+mod memory;
 mod options;
 mod quickstart;
 
@@ -40,6 +41,7 @@ fn run(mut options: Options) -> Result<ExitCode> {
     let daemon = daemon::start(&options.daemon.resolve());
     let greeting = options.quickstart.then(|| quickstart::greeting(&options));
     let ready = || {
+        memory::give_back();
         if let Some(text) = greeting {
             // Nobody may be listening; the server does not depend on it.
             program::print(text.as_bytes()).unwrap_or_else(|fatal| log::debug!("{fatal}"));

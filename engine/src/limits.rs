@@ -138,8 +138,7 @@ pub const VIEWS_KNOWN_MAX: usize = 1024;
 /// costs its size, and most transactions touch a row or two.
 pub const JOURNAL_KEEP_ROWS: usize = 64;
 
-/// Bytes of a record that are made room for at once for each changed row: what a row of a southbound database takes,
-/// so that the record of a large transaction is not moved as it grows.
+/// Bytes of a record that are made room for at once for each changed row: what a row of a southbound database takes.
 pub const RECORD_BYTES_PER_ROW: usize = 320;
 
 /// Rows of first contents that are written in one step: some 200 µs, after which others are served.
@@ -154,3 +153,6 @@ pub const CONTENTS_BLOCKS_PER_ROW: usize = 4;
 /// Keys of maps that a thread remembers, to share them between pairs. A southbound database has some hundred that come
 /// again; the others take each other's places.
 pub const MAP_KEYS_REMEMBERED: usize = 512;
+
+/// Rows of a table after which the rest of them is taken to be about as long, and made room for at once.
+pub const RECORD_SAMPLE_ROWS: usize = 256;

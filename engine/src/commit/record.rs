@@ -9,7 +9,7 @@
 //! such a difference holds whole values throughout, which all versions read alike.
 
 use crate::datum::{self, Datum, print, uuid_text};
-use crate::limits::RECORD_BYTES_PER_ROW;
+use crate::limits::{RECORD_BYTES_PER_ROW, RECORD_SAMPLE_ROWS};
 use crate::schema::{ColumnSchema, Schema, TableSchema};
 use crate::store::{Row, RowChange, TableChanges};
 use ovsdb_wire::write::{self, Members};
@@ -45,7 +45,7 @@ pub struct Annotations<'a> {
 /// Makes the record of a commit; `None` if nothing persistent changed.
 pub fn write(schema: &Schema, changes: &[TableChanges], annotations: &Annotations<'_>) -> Option<Record> {
     let rows: usize = changes.iter().map(|table| table.rows.len()).sum();
-    let mut body = Vec::with_capacity(RECORD_BYTES_PER_ROW * (rows + 1));
+    let mut body = Vec::with_capacity(RECORD_BYTES_PER_ROW * (rows.min(RECORD_SAMPLE_ROWS) + 1));
     let mut annotations = *annotations;
     annotations.column_diff =
         annotations.column_diff && write_tables(schema, changes, Notation::Differences, &mut body).is_ok();
@@ -132,7 +132,12 @@ fn write_table(
     write_key(&schema.name, out);
     out.push(b'{');
     let rows_start = out.len();
-    for change in &changes.rows {
+    for (at, change) in changes.rows.iter().enumerate() {
+        if at == RECORD_SAMPLE_ROWS {
+            // Moving tens of megabytes as they grow would cost as much as writing them.
+            let written = out.len() - rows_start;
+            out.reserve(written / at * (changes.rows.len() - at) * 9 / 8);
+        }
         write_change(schema, change, notation, out)?;
     }
     if out.len() == rows_start {

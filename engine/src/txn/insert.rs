@@ -25,7 +25,7 @@ pub(super) struct Insert {
 #[derive(Debug)]
 struct Explicit {
     uuid: Uuid,
-    syntax: String,
+    syntax: Box<str>,
 }
 
 impl Insert {
@@ -82,7 +82,10 @@ impl Explicit {
         let mut syntax = Vec::new();
         ovsdb_wire::write::string_bytes(&mut syntax, text);
         let syntax = String::from_utf8(syntax).expect("a uuid is written in ASCII");
-        Ok(Explicit { uuid, syntax })
+        Ok(Explicit {
+            uuid,
+            syntax: syntax.into(),
+        })
     }
 
     fn duplicate(&self, table: &TableSchema) -> Box<OvsdbError> {
@@ -92,7 +95,7 @@ impl Explicit {
             table.name
         );
         let mut error = OvsdbError::new(Tag::DuplicateUuid, details);
-        error.syntax = Some(self.syntax.clone());
+        error.syntax = Some(self.syntax.to_string());
         error
     }
 }

@@ -38,11 +38,21 @@ pub(super) enum Op {
     Update(Update),
     Mutate(Mutate),
     Delete(Delete),
-    Wait(Wait),
-    Commit { durable: bool },
+    /// Rare, and larger than all others.
+    Wait(Box<Wait>),
+    Commit {
+        durable: bool,
+    },
     Comment(String),
-    Assert { lock: String },
+    Assert {
+        lock: String,
+    },
 }
+
+const _: () = assert!(
+    size_of::<Result<Op>>() <= 64,
+    "a transaction may have a million of them"
+);
 
 impl Program {
     /// Compiles the operations of a request, `params[1..]`. `entropy` makes row uuids and versions.
@@ -243,7 +253,10 @@ fn compile_one(
         )?),
         Operation::Mutate(shape) => Op::Mutate(Mutate::compile(schema, table_of(shape.table), shape, names)?),
         Operation::Delete(shape) => Op::Delete(Delete::compile(schema, table_of(shape.table), shape, names)?),
-        Operation::Wait(shape) => Op::Wait(Wait::compile(schema, table_of(shape.table), shape, names)?),
+        Operation::Wait(shape) => {
+            let wait = Wait::compile(schema, table_of(shape.table), shape, names)?;
+            Op::Wait(Box::new(wait))
+        }
         Operation::Commit { durable } => Op::Commit { durable: *durable },
         Operation::Abort => return Err(OvsdbError::new(Tag::Aborted, "aborted by request")),
         Operation::Comment { comment } => Op::Comment(comment.to_string()),

@@ -19,9 +19,9 @@ use std::ops::ControlFlow;
 pub(super) struct Select {
     pub(super) table: TableId,
     pub(super) condition: Condition,
-    columns: Vec<ColumnIdx>,
+    columns: Box<[ColumnIdx]>,
     /// Empty leaves the rows in the order in which they are found.
-    sort: Vec<ColumnIdx>,
+    sort: Box<[ColumnIdx]>,
 }
 
 impl Select {
@@ -35,10 +35,11 @@ impl Select {
         Ok(Select {
             table: id,
             condition: super::program::parse_where(&shape.where_, table, names)?,
-            columns: columns::parse_or_all(shape.columns, table)?,
+            columns: columns::parse_or_all(shape.columns, table)?.into(),
             sort: shape
                 .sort
-                .map_or(Ok(Vec::new()), |sort| parse_columns(&sort, table))?,
+                .map_or(Ok(Vec::new()), |sort| parse_columns(&sort, table))?
+                .into(),
         })
     }
 

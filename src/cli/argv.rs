@@ -60,18 +60,22 @@ fn plain_operands(definition: Command) -> Command {
 /// of clap's own follows the option and its value.
 fn told(error: &clap::Error) -> Stop {
     use std::error::Error as _;
-    let text = match error.source() {
-        Some(source) if source.is::<Fatal>() => source.to_string(),
-        Some(source) => {
-            let context = |kind| match error.get(kind) {
-                Some(ContextValue::String(text)) => text.as_str(),
-                _ => "",
-            };
-            let option = context(ContextKind::InvalidArg);
-            let option = option.split(' ').next().unwrap_or_default();
-            format!("{option}={}: {source}", context(ContextKind::InvalidValue))
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.as_str(),
+        _ => "",
+    };
+    let wrong = || {
+        let option = context(ContextKind::InvalidArg);
+        let option = option.split(' ').next().unwrap_or_default();
+        format!("{option}={}", context(ContextKind::InvalidValue))
+    };
+    let text = match (error.source(), error.get(ContextKind::ValidValue)) {
+        (Some(source), _) if source.is::<Fatal>() => source.to_string(),
+        (Some(source), _) => format!("{}: {source}", wrong()),
+        (None, Some(ContextValue::Strings(known))) if !known.is_empty() => {
+            format!("{}: not one of {}", wrong(), known.join(", "))
         }
-        None => {
+        (None, _) => {
             let text = error.to_string();
             let first = text.lines().next().unwrap_or_default();
             first.strip_prefix("error: ").unwrap_or(first).to_owned()

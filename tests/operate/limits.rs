@@ -259,9 +259,11 @@ fn nonsense_is_refused() {
     let cases = [
         "--sessions-max=0",
         "--message-bytes-max=much",
+        "--message-bytes-max=0",
         "--message-memory-factor-max=0",
         "--session-input-bytes-max=-1",
         "--session-output-bytes-max=",
+        "--session-output-bytes-max=0",
         "--session-waits-max=1.5",
         "--stalled-bytes-max=x",
         "--first-message-timeout=soon",
@@ -273,6 +275,16 @@ fn nonsense_is_refused() {
             "{option}: {ended}"
         );
     }
+}
+
+#[test]
+fn a_word_that_is_not_known_is_refused_with_those_that_are() {
+    let scratch = Scratch::new();
+    let ended = refusal(&scratch, &scratch.join("load.db"), "--durability=fast");
+    assert_eq!(
+        ended,
+        "ovsdb-server: --durability=fast: not one of group, relaxed\n"
+    );
 }
 
 fn refusal(scratch: &Scratch, file: &Path, option: &str) -> String {

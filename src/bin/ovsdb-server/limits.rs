@@ -1,6 +1,7 @@
 //! The options that bound what clients may have.
 
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 use ovsdb_engine::session::SessionBounds;
 use ovsdb_io::bounds::Bounds;
 
@@ -13,7 +14,7 @@ pub(crate) struct LimitOptions {
     sessions_max: Option<u64>,
 
     /// Bytes of one message at most, 4 GiB by default; a longer one ends its connection
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = bytes())]
     message_bytes_max: Option<usize>,
 
     /// Memory of one message at most, as a multiple of its text, 4 by default (and 12 MiB, whatever the text); one that
@@ -23,11 +24,11 @@ pub(crate) struct LimitOptions {
 
     /// Bytes of a session's transactions without an answer, 16 MiB by default: beyond it the session is not read. Of
     /// those that wait for a condition as much again: beyond it one more fails with "resources exhausted"
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = bytes())]
     session_input_bytes_max: Option<usize>,
 
     /// Bytes that a session has not taken, 4 GiB by default; beyond it the session is closed
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = bytes())]
     session_output_bytes_max: Option<usize>,
 
     /// Transactions of a session that wait for a condition, 4096 by default; one more fails with "resources exhausted"
@@ -42,6 +43,11 @@ pub(crate) struct LimitOptions {
     /// Seconds within which a client over TCP or TLS must have sent its first message, 30 by default; 0 for no limit
     #[arg(long, value_name = "SECONDS")]
     first_message_timeout: Option<u32>,
+}
+
+/// A number of bytes with which something is possible.
+fn bytes() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
 }
 
 impl LimitOptions {

@@ -13,6 +13,7 @@
 pub mod board;
 mod client;
 mod connect;
+pub mod echo;
 mod expected;
 mod gate;
 mod handshake;

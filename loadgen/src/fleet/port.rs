@@ -21,7 +21,7 @@ use crate::fleet::gate::Gate;
 use crate::fleet::moments::Moments;
 use crate::fleet::pace::Pace;
 use crate::fleet::references::References;
-use crate::fleet::{Address, Board, Known, Plan, handshake};
+use crate::fleet::{Address, Board, Known, Plan, echo, handshake};
 use crate::fold::Folds;
 use crate::fold::state::State;
 use crate::limits;
@@ -486,10 +486,11 @@ impl Port {
     }
 
     /// Answers the server's question whether we live.
-    pub(super) fn answer_echo(&mut self, index: usize) {
-        self.clients[index]
-            .backlog
-            .extend_from_slice(br#"{"id":"echo","result":[],"error":null}"#);
+    pub(super) fn answer_echo(&mut self, index: usize, request: &[u8]) {
+        match echo::answer(request) {
+            Ok(answer) => self.clients[index].backlog.extend_from_slice(answer.as_bytes()),
+            Err(failure) => return self.board.fail(failure),
+        }
         self.mark_dirty(index);
     }
 

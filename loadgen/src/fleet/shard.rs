@@ -308,7 +308,7 @@ impl<B: Behaviour> Shard<B> {
 
     fn message(&mut self, index: usize, kind: Kind, message: Message<'_>, now: Instant) {
         match kind {
-            Kind::Echo => self.port.answer_echo(index),
+            Kind::Echo => self.port.answer_echo(index, message.head),
             Kind::Update => {
                 Board::add(&self.port.board.updates, 1);
                 if let Some(change) = self.fold(index, &message, false) {

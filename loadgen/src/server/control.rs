@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use socket2::Socket;
 
 use crate::error::{Failure, Result};
-use crate::fleet::Address;
 use crate::fleet::scanner::{Kind, Scanner};
+use crate::fleet::{Address, echo};
 use crate::fold::shorten;
 
 /// Longest wait for an answer.
@@ -109,7 +109,7 @@ impl Control {
                     self.used = Instant::now();
                     return Ok(text);
                 }
-                Kind::Echo => self.write(br#"{"id":"echo","result":[],"error":null}"#)?,
+                Kind::Echo => self.write(echo::answer(&text)?.as_bytes())?,
                 _ => {}
             }
         }

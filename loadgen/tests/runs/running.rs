@@ -1,5 +1,10 @@
 //! Servers that run already: what is asked of their databases, and that these are left as they were found.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+use loadgen::fleet::Address;
+use loadgen::server::Control;
 use ovsdb_harness::{Peer, Scratch, Server};
 use serde_json::{Value, json};
 
@@ -110,4 +115,39 @@ fn a_run_that_fails_leaves_nothing_either() {
     assert!(!succeeded);
     assert!(errors.contains("without progress"), "{errors}");
     assert_eq!(contents(&server), before);
+}
+
+/// A server may give its probes any id, and any parameters (RFC 7047, section 4.1.11).
+#[test]
+fn probes_are_answered_with_what_they_ask() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
+    let address = Address::Tcp(listener.local_addr().expect("it is bound"));
+    let server = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().expect("somebody connects");
+        let probe = json!({"id": ["probe", 7], "method": "echo", "params": [1, "a"]});
+        socket
+            .write_all(probe.to_string().as_bytes())
+            .expect("it is there");
+        let mut came = String::new();
+        let mut buffer = [0; 4096];
+        let mut is_answered = false;
+        while let Ok(read @ 1..) = socket.read(&mut buffer) {
+            came.push_str(std::str::from_utf8(&buffer[..read]).expect("JSON is text"));
+            if !is_answered && came.contains("probe") {
+                is_answered = true;
+                socket
+                    .write_all(br#"{"id":1,"result":[],"error":null}"#)
+                    .expect("it is there");
+            }
+        }
+        came
+    });
+    Control::connect(&address).expect("it answers");
+    let came = server.join().expect("it does not panic");
+    let messages: Vec<Value> = serde_json::Deserializer::from_str(&came)
+        .into_iter()
+        .map(|message| message.expect("it is JSON"))
+        .collect();
+    let answer = json!({"id": ["probe", 7], "result": [1, "a"], "error": null});
+    assert!(messages.contains(&answer), "{came}");
 }

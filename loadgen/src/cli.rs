@@ -177,9 +177,8 @@ pub struct Options {
 /// A number above 0, up to `max`.
 fn positive(text: &str, max: f64) -> std::result::Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(number) if number > max => Err(format!("{max} at most")),
-        Ok(number) if number > 0.0 => Ok(number),
-        _ => Err("a number above 0 is needed".to_owned()),
+        Ok(number) => limits::check(number, max).map(|()| number),
+        Err(_) => Err("a number above 0 is needed".to_owned()),
     }
 }
 
@@ -281,6 +280,11 @@ impl Options {
             ca_cert: self.ca_cert.clone(),
             ..tls::Settings::default()
         }
+    }
+
+    /// Whether there are files to write, whoever reads the tables.
+    pub fn promises_files(&self) -> bool {
+        self.json.is_some() || self.report.is_some()
     }
 
     /// How often each scenario is run on each server.

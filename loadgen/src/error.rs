@@ -21,6 +21,9 @@ pub enum Failure {
     /// The limits of this machine do not allow the run.
     #[error("{0}")]
     Machine(String),
+    /// Nobody reads the standard output any more, as after `| head -1`.
+    #[error("standard output: nobody reads it any more")]
+    Unheard,
     /// Any of these, in a scenario on a server.
     #[error("{scenario} on {server}: {failure}")]
     During {
@@ -40,6 +43,7 @@ impl Failure {
             | Failure::Schema(reason)
             | Failure::Wrong(reason)
             | Failure::Machine(reason) => reason.push_str(more),
+            Failure::Unheard => {}
             Failure::During { failure, .. } => **failure = failure.clone().adding(more),
         }
         self

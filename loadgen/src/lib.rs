@@ -18,6 +18,7 @@ mod interrupt;
 mod ledger;
 pub mod limits;
 pub mod measure;
+pub mod output;
 pub mod plot;
 pub mod report;
 pub mod run;

@@ -96,6 +96,22 @@ pub const RECENT_ROWS_MAX: usize = 256 << 10;
 /// Longest time that an option may name, in seconds: eleven days, for whatever somebody leaves running.
 pub const SECONDS_MAX: f64 = 1e6;
 
+/// Least number of seconds, or of transactions a second, that may be asked for: once in eleven days.
+pub const NUMBER_MIN: f64 = 1e-6;
+
+/// What is wrong with a number that a user asks for, if it may be `max` at most.
+pub fn check(number: f64, max: f64) -> Result<(), String> {
+    if number > max {
+        Err(format!("{max} at most"))
+    } else if number >= NUMBER_MIN {
+        Ok(())
+    } else if number > 0.0 {
+        Err(format!("{NUMBER_MIN} at least"))
+    } else {
+        Err("a number above 0 is needed".to_owned())
+    }
+}
+
 /// Highest rate that may be asked for, per second: beyond what a machine can send.
 pub const RATE_MAX: f64 = 1e7;
 

@@ -13,16 +13,14 @@ use crate::measure::outcome::Outcome;
 use crate::measure::results::{Promised, Results};
 use crate::measure::section::Section;
 use crate::measure::{progress, table};
+use crate::output;
 use crate::report::Sheet;
 use crate::scenario::{self, Scenario};
 
 /// Does what the command line says.
 pub fn run(line: &CommandLine) -> Result<()> {
     match &line.command {
-        None if line.options.list => {
-            list();
-            Ok(())
-        }
+        None if line.options.list => list(),
         None => load(&line.options),
         Some(Command::Compare { a, b, report }) => compare(a, b, report.as_deref()),
         Some(Command::Page { results, page }) => {
@@ -33,15 +31,15 @@ pub fn run(line: &CommandLine) -> Result<()> {
 }
 
 /// Prints the scenarios; those that run by default are marked.
-fn list() {
+fn list() -> Result<()> {
     for scenario in scenario::SCENARIOS {
         let mark = match scenario::DEFAULT.contains(&scenario.name) {
             true => "●",
             false => " ",
         };
-        println!("{mark} {:<16} {}", scenario.name, scenario.summary);
+        output::print(&format!("{mark} {:<16} {}", scenario.name, scenario.summary))?;
     }
-    println!("● runs without --scenario");
+    output::print("● runs without --scenario")
 }
 
 /// Runs the chosen scenarios and prints their tables. What was through before a failure or a signal is not lost by it.
@@ -54,36 +52,53 @@ fn load(options: &Options) -> Result<()> {
     let ledger = Arc::new(Ledger::new(options)?);
     let its_ledger = ledger.clone();
     interrupt::watch(move |signal| interrupted(&its_ledger, signal))?;
+    let mut printed = Ok(());
     let measured = measure_each(
         options,
         &scenarios,
         |scenario, server| ledger.begin(scenario, server),
         |runs| {
-            if let Some(section) = Section::new(&runs) {
-                println!("{}", table::section(&section));
+            if printed.is_ok()
+                && let Some(section) = Section::new(&runs)
+            {
+                printed = output::print(&table::section(&section));
             }
             ledger.add(runs);
+            match &printed {
+                Err(failure) if !options.promises_files() => Err(failure.clone()),
+                _ => Ok(()),
+            }
         },
     );
     let written = ledger.write();
-    measured.and_then(|()| written.map(drop))
+    measured?;
+    written?;
+    tell_left_out(options);
+    printed
 }
 
-/// Those that run by default, but for those that cannot on a server that was not started here.
+/// Those that run by default.
 fn by_default(options: &Options) -> Result<Vec<Scenario>> {
     let mut scenarios = by_names(scenario::DEFAULT.iter().copied())?;
-    if let Some(remote) = &options.server {
-        scenarios.retain(|scenario| {
-            if scenario.controls {
-                eprintln!(
-                    "loadgen: {} is left out: it controls the server, which it cannot with {remote}",
-                    scenario.name
-                );
-            }
-            !scenario.controls
-        });
+    if options.server.is_some() {
+        scenarios.retain(|scenario| !scenario.controls);
     }
     Ok(scenarios)
+}
+
+/// Tells which of the default scenarios were not run, since a server that was not started here cannot be controlled.
+fn tell_left_out(options: &Options) {
+    let is_default = options.scenario.is_empty() && options.workload.is_none();
+    let Some(remote) = options.server.as_ref().filter(|_| is_default) else {
+        return;
+    };
+    let defaults = by_names(scenario::DEFAULT.iter().copied()).unwrap_or_default();
+    for scenario in defaults.iter().filter(|scenario| scenario.controls) {
+        output::tell(&format!(
+            "{} is left out: it controls the server, which it cannot with {remote}",
+            scenario.name
+        ));
+    }
 }
 
 fn by_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<Scenario>> {
@@ -98,7 +113,7 @@ fn interrupted(ledger: &Ledger, signal: &str) {
         Ok(through) => format!("scenarios that were through: {through}"),
         Err(failure) => failure.to_string(),
     };
-    eprintln!("loadgen: {at_work}ended by {signal}; {then}");
+    output::tell(&format!("{at_work}ended by {signal}; {then}"));
 }
 
 /// Runs scenarios and gives their outcomes.
@@ -107,7 +122,11 @@ pub fn measure(options: &Options, scenarios: &[Scenario]) -> Result<Results> {
         about: About::now(),
         scenarios: Vec::new(),
     };
-    measure_each(options, scenarios, |_, _| {}, |runs| results.scenarios.push(runs))?;
+    let through = |runs| {
+        results.scenarios.push(runs);
+        Ok(())
+    };
+    measure_each(options, scenarios, |_, _| {}, through)?;
     Ok(results)
 }
 
@@ -116,7 +135,7 @@ fn measure_each(
     options: &Options,
     scenarios: &[Scenario],
     begins: impl Fn(&str, &str),
-    mut through: impl FnMut(Vec<Vec<Outcome>>),
+    mut through: impl FnMut(Vec<Vec<Outcome>>) -> Result<()>,
 ) -> Result<()> {
     let (targets, settings) = (options.targets()?, options.settings()?);
     raise_descriptors(options.clients)?;
@@ -129,7 +148,7 @@ fn measure_each(
                 runs.push(scenario::run(*scenario, target, &settings)?);
             }
         }
-        through(runs);
+        through(runs)?;
     }
     Ok(())
 }
@@ -139,19 +158,20 @@ fn compare(a: &Path, b: &Path, report: Option<&Path>) -> Result<()> {
     let (left, right) = (Results::read(a)?, Results::read(b)?);
     let sheet = compare::sheet((a, &left), (b, &right))?;
     let report = report.map(|path| Promised::new("--report", path)).transpose()?;
+    let written = report.map_or(Ok(()), |report| report.write(&sheet.html()));
     for (name, about) in &sheet.origins {
-        println!("{name}, {}", about.started);
+        output::print(&format!("{name}, {}", about.started))?;
     }
-    println!("ratios above 1: A is better\n");
+    output::print("ratios above 1: A is better\n")?;
     for section in &sheet.sections {
         let lettered = Section {
             labels: vec!["A".to_owned(), "B".to_owned()],
             ..section.clone()
         };
-        println!("{}", table::section(&lettered));
+        output::print(&table::section(&lettered))?;
     }
     for note in &sheet.notes {
-        println!("{note}");
+        output::print(note)?;
     }
-    report.map_or(Ok(()), |report| report.write(&sheet.html()))
+    written
 }

@@ -40,6 +40,7 @@ use crate::fleet::shard::{Job, Shard, Waker};
 use crate::fold::columns::Columns;
 use crate::fold::state::Change;
 use crate::measure::latency::Latencies;
+use crate::output;
 
 /// What all clients of a fleet have in common.
 pub struct Plan {
@@ -271,7 +272,7 @@ impl<B: Behaviour> Drop for Fleet<B> {
             if let Some(thread) = shard.thread.take()
                 && thread.join().is_err()
             {
-                eprintln!("loadgen: a client thread panicked");
+                output::tell("a client thread panicked");
             }
         }
     }

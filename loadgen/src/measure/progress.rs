@@ -1,6 +1,6 @@
 //! The live line on the terminal and the time line of the report: both look at the board now and then.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -15,6 +15,7 @@ use crate::measure::outcome::Phase;
 use crate::measure::process::Process;
 use crate::measure::table::number;
 use crate::measure::timeline::{Moment, Sample, Timeline};
+use crate::output;
 
 /// What a phase counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +123,7 @@ impl Progress {
         thread.thread().unpark();
         let joined = thread.join();
         if joined.is_err() {
-            eprintln!("loadgen: the progress thread panicked");
+            output::tell("the progress thread panicked");
         }
         joined.ok()
     }
@@ -137,7 +138,7 @@ impl Drop for Progress {
 /// Takes the live line away, for a last message.
 pub fn clear_line() {
     if std::io::stderr().is_terminal() {
-        eprint!("\r\x1b[2K");
+        write!(std::io::stderr(), "\r\x1b[2K").unwrap_or_default();
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::error::{Failure, Result};
+use crate::output;
 
 /// Reads who is to be ended, in lines: a process, `none`, or `dismissed`. A server has ten seconds to end by itself.
 const SCRIPT: &str = r#"
@@ -54,7 +55,7 @@ impl Janitor {
         if let Some(pipe) = &mut self.0.stdin
             && let Err(error) = writeln!(pipe, "{line}")
         {
-            eprintln!("loadgen: nobody would clean up after a kill: {error}");
+            output::tell(&format!("nobody would clean up after a kill: {error}"));
         }
     }
 }
@@ -63,7 +64,7 @@ impl Drop for Janitor {
     fn drop(&mut self) {
         self.tell("dismissed");
         if let Err(error) = self.0.wait() {
-            eprintln!("loadgen: pid {}: {error}", self.0.id());
+            output::tell(&format!("pid {}: {error}", self.0.id()));
         }
     }
 }

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::error::{Failure, Result};
 use crate::fleet::Address;
 use crate::measure::process::Process;
+use crate::output;
 use crate::server::certificates::Certificates;
 use crate::server::janitor::Janitor;
 use crate::server::{Control, database};
@@ -212,7 +213,7 @@ impl Spawned {
             }
         }
         if let Err(error) = self.child.kill().and_then(|()| self.child.wait()) {
-            eprintln!("loadgen: pid {}: {error}", self.child.id());
+            output::tell(&format!("pid {}: {error}", self.child.id()));
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::limits::VERSION_MAX_MS;
 use crate::measure::process::Process;
+use crate::output;
 
 /// Longest text that is taken for a version, in bytes.
 const BYTES_MAX: u64 = 200;
@@ -53,7 +54,7 @@ fn ends_well(child: &mut Child) -> bool {
         }
     }
     if let Err(error) = child.kill().and_then(|()| child.wait()) {
-        eprintln!("loadgen: pid {}: {error}", child.id());
+        output::tell(&format!("pid {}: {error}", child.id()));
     }
     false
 }

@@ -3,6 +3,7 @@
 mod checks;
 mod ends;
 mod liar;
+mod output;
 mod running;
 
 use std::path::Path;
@@ -227,6 +228,7 @@ fn mistakes_are_told_in_one_line() {
         (&["--clients=0"], "invalid value '0' for '--clients <N>'"),
         (&["--rate=-1"], "a number above 0 is needed"),
         (&["--patience=1e300"], "1000000 at most"),
+        (&["--rate=1e-20"], "0.000001 at least"),
         (
             &["--rate=1e6", "--seconds=1e6"],
             "are more than 100000000 transactions",

@@ -63,7 +63,7 @@ pub enum Command {
 #[command(args_override_self = true)]
 pub struct Options {
     /// Clients; what else a scenario needs follows from their number
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=i64::from(limits::CLIENTS_MAX)))]
     pub clients: u32,
 
     /// Scenario to run; may be given several times (see --list)
@@ -129,7 +129,7 @@ pub struct Options {
     pub rate: Option<f64>,
 
     /// Unanswered transactions of a writer
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(limits::DEPTH_MAX)))]
     pub depth: u16,
 
     /// Ask for transactions to be durable
@@ -258,7 +258,7 @@ impl Options {
             workload: self
                 .workload
                 .as_deref()
-                .map(Workload::read)
+                .map(|path| Workload::read(path, self.seconds))
                 .transpose()?
                 .map(Arc::new),
             schema: database::schema(self.schema.as_deref())?,

@@ -112,6 +112,12 @@ pub fn check(number: f64, max: f64) -> Result<(), String> {
     }
 }
 
+/// Clients that may be asked for: a hundred times as many as the largest sites have.
+pub const CLIENTS_MAX: u32 = 1_000_000;
+
+/// Unanswered transactions of a client that may be asked for.
+pub const DEPTH_MAX: u16 = u16::MAX;
+
 /// Highest rate that may be asked for, per second: beyond what a machine can send.
 pub const RATE_MAX: f64 = 1e7;
 

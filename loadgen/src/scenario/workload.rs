@@ -26,8 +26,6 @@ struct Play {
     groups: Vec<Range<usize>>,
     /// Transactions that each writer has sent.
     sent: Vec<AtomicU64>,
-    /// What the replies to each writer must contain.
-    expected: Vec<&'static str>,
     database: String,
 }
 
@@ -141,7 +139,7 @@ impl Mixed {
                 method: "transact",
                 params: &format!(r#"["{}",{operations}]"#, play.database),
                 tag: number as u32,
-                expected: play.expected[number].into(),
+                expected: writer.expected,
                 intended,
             },
         );
@@ -200,23 +198,12 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         pods_per_node: workload.site.map_or(0, |site| site.pods_per_node),
         groups,
         sent: workload.writers.iter().map(|_| AtomicU64::new(0)).collect(),
-        // A file is read once; what is kept for ever is as long as it.
-        expected: workload
-            .writers
-            .iter()
-            .map(|writer| &*writer.expect.clone().leak())
-            .collect(),
         database: trial.database().to_owned(),
         workload: workload.clone(),
     });
-    let series: Vec<&'static str> = workload
-        .writers
-        .iter()
-        .map(|writer| &*writer.name.clone().leak())
-        .collect();
     let (columns, theirs) = (trial.columns.clone(), play.clone());
     let monitor = Arc::new(move |client| Some(monitor::conditional(&columns, &theirs.condition(client)?)));
-    let fleet = trial.differing_fleet(clients, monitor, series.leak(), |_| Mixed {
+    let fleet = trial.differing_fleet(clients, monitor, workload.series, |_| Mixed {
         play: play.clone(),
         shares: Vec::new(),
         until: None,

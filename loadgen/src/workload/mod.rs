@@ -14,6 +14,8 @@ use toml::Spanned;
 pub use template::{Place, Template};
 
 use crate::error::{Failure, Result};
+use crate::fleet::Expected;
+use crate::limits;
 
 /// A description of a load.
 #[derive(Clone, Debug)]
@@ -25,6 +27,8 @@ pub struct Workload {
     pub site: Option<SiteSize>,
     pub clients: Vec<Group>,
     pub writers: Vec<Writer>,
+    /// The names of the writers. A file is read once, so that what is kept for ever is as long as it.
+    pub series: &'static [&'static str],
 }
 
 /// What the database is filled with.
@@ -80,14 +84,14 @@ pub struct Clause {
 /// Transactions that the clients of a group send.
 #[derive(Clone, Debug)]
 pub struct Writer {
-    pub name: String,
+    pub name: &'static str,
     /// Index of the group.
     pub group: usize,
     pub pace: Pace,
     /// The operations in JSON.
     pub transaction: Template,
-    /// What each reply must contain.
-    pub expect: String,
+    /// What each reply must contain, and where the transaction stands.
+    pub expected: Expected,
 }
 
 /// When a writer's transactions are sent.
@@ -100,22 +104,22 @@ pub enum Pace {
 }
 
 impl Workload {
-    /// Reads a file.
-    pub fn read(path: &Path) -> Result<Workload> {
+    /// Reads a file. Its writers write for `seconds` if it does not say for how long.
+    pub fn read(path: &Path, seconds: f64) -> Result<Workload> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| Failure::Usage(format!("--workload {}: {error}", path.display())))?;
-        Workload::parse(path, &text)
+        Workload::parse(path, &text, seconds)
     }
 
     /// Reads a text; `path` is for messages.
-    pub fn parse(path: &Path, text: &str) -> Result<Workload> {
+    pub fn parse(path: &Path, text: &str, seconds: f64) -> Result<Workload> {
         let reader = Reader {
             path: path.to_owned(),
             text,
         };
         let raw: RawWorkload = toml::from_str(text)
             .map_err(|error| reader.failure(error.span().unwrap_or(0..0), error.message().trim_end()))?;
-        reader.workload(raw)
+        reader.workload(raw, seconds)
     }
 }
 
@@ -133,7 +137,7 @@ struct RawWorkload {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawGroup {
-    name: String,
+    name: Spanned<String>,
     count: Option<Spanned<usize>>,
     percent: Option<Spanned<f64>>,
     monitor: Spanned<String>,
@@ -146,7 +150,7 @@ struct RawGroup {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawWriter {
-    name: String,
+    name: Spanned<String>,
     clients: Spanned<String>,
     rate: Option<Spanned<f64>>,
     depth: Option<Spanned<usize>>,
@@ -165,7 +169,6 @@ impl Reader<'_> {
     /// A failure at a place in the file. The key is that of the line, or of the lines before it.
     fn failure(&self, span: Range<usize>, reason: &str) -> Failure {
         let before = &self.text[..span.start.min(self.text.len())];
-        let line = before.matches('\n').count() + 1;
         let begin = before.rfind('\n').map_or(0, |at| at + 1);
         let whole = self.text[begin..].lines().next().unwrap_or_default();
         let key = whole.split('=').next().unwrap_or_default().trim();
@@ -176,17 +179,44 @@ impl Reader<'_> {
         };
         // Messages of the parser may have several lines.
         let reason = reason.lines().collect::<Vec<_>>().join(" ");
-        Failure::Usage(format!("{}:{line}: {place}{reason}", self.path.display()))
+        Failure::Usage(format!("{}: {place}{reason}", self.place(&span)))
     }
 
-    fn workload(&self, raw: RawWorkload) -> Result<Workload> {
+    /// A place in the file, by its line.
+    fn place(&self, span: &Range<usize>) -> String {
+        let before = &self.text[..span.start.min(self.text.len())];
+        format!("{}:{}", self.path.display(), before.matches('\n').count() + 1)
+    }
+
+    /// Fails for a name that was used before.
+    fn once(&self, names: &mut Vec<String>, name: &Spanned<String>, what: &str) -> Result<()> {
+        if names.contains(name.get_ref()) {
+            let reason = format!("there are {what} \"{}\" before these", name.get_ref());
+            return Err(self.failure(name.span(), &reason));
+        }
+        names.push(name.get_ref().clone());
+        Ok(())
+    }
+
+    fn workload(&self, raw: RawWorkload, default_seconds: f64) -> Result<Workload> {
+        let seconds = raw
+            .seconds
+            .as_ref()
+            .map_or(default_seconds, |seconds| *seconds.get_ref());
         if let Some(seconds) = &raw.seconds {
-            self.positive(seconds)?;
+            self.check(seconds, limits::SECONDS_MAX)?;
         }
         if raw.clients.get_ref().is_empty() {
             return Err(self.failure(raw.clients.span(), "there must be clients"));
         }
         let clients = raw.clients.into_inner();
+        let (mut groups, mut series) = (Vec::new(), Vec::new());
+        for group in &clients {
+            self.once(&mut groups, &group.get_ref().name, "clients")?;
+        }
+        for writer in &raw.writers {
+            self.once(&mut series, &writer.get_ref().name, "writers")?;
+        }
         let clients = clients
             .into_iter()
             .map(|group| self.group(group, raw.site))
@@ -194,7 +224,7 @@ impl Reader<'_> {
         let writers = raw
             .writers
             .into_iter()
-            .map(|writer| self.writer(writer, &clients, raw.site))
+            .map(|writer| self.writer(writer, &clients, raw.site, seconds))
             .collect::<Result<Vec<Writer>>>()?;
         Ok(Workload {
             name: raw.name.unwrap_or_else(|| {
@@ -204,6 +234,11 @@ impl Reader<'_> {
             seconds: raw.seconds.map(Spanned::into_inner),
             site: raw.site,
             clients,
+            series: writers
+                .iter()
+                .map(|writer| writer.name)
+                .collect::<Vec<_>>()
+                .leak(),
             writers,
         })
     }
@@ -214,9 +249,12 @@ impl Reader<'_> {
             (Some(count), None) if *count.get_ref() == 0 => {
                 return Err(self.failure(count.span(), "a group has at least one client"));
             }
+            (Some(count), None) if *count.get_ref() > limits::CLIENTS_MAX as usize => {
+                return Err(self.failure(count.span(), &format!("{} at most", limits::CLIENTS_MAX)));
+            }
             (Some(count), None) => GroupSize::Count(*count.get_ref()),
             (None, Some(percent)) => {
-                self.positive(percent)?;
+                self.check(percent, 100.0)?;
                 GroupSize::Percent(*percent.get_ref())
             }
             _ => return Err(self.failure(span, "either count or percent is needed")),
@@ -243,7 +281,7 @@ impl Reader<'_> {
             }
         };
         Ok(Group {
-            name: raw.name,
+            name: raw.name.into_inner(),
             size,
             monitor,
         })
@@ -266,7 +304,13 @@ impl Reader<'_> {
         })
     }
 
-    fn writer(&self, raw: Spanned<RawWriter>, groups: &[Group], site: Option<SiteSize>) -> Result<Writer> {
+    fn writer(
+        &self,
+        raw: Spanned<RawWriter>,
+        groups: &[Group],
+        site: Option<SiteSize>,
+        seconds: f64,
+    ) -> Result<Writer> {
         let (span, raw) = (raw.span(), raw.into_inner());
         let wanted = raw.clients.get_ref();
         let group = groups
@@ -282,11 +326,21 @@ impl Reader<'_> {
             })?;
         let pace = match (&raw.rate, &raw.depth) {
             (Some(rate), None) => {
-                self.positive(rate)?;
-                Pace::Rate(*rate.get_ref())
+                self.check(rate, limits::RATE_MAX)?;
+                let (span, rate) = (rate.span(), rate.get_ref());
+                if rate * seconds > limits::TRANSACTIONS_MAX {
+                    let most = limits::TRANSACTIONS_MAX;
+                    let reason =
+                        format!("{rate} a second for {seconds} seconds are more than {most} transactions");
+                    return Err(self.failure(span, &reason));
+                }
+                Pace::Rate(*rate)
             }
             (None, Some(depth)) if *depth.get_ref() == 0 => {
                 return Err(self.failure(depth.span(), "a number above 0 is needed"));
+            }
+            (None, Some(depth)) if *depth.get_ref() > limits::DEPTH_MAX as usize => {
+                return Err(self.failure(depth.span(), &format!("{} at most", limits::DEPTH_MAX)));
             }
             (None, Some(depth)) => Pace::Depth(*depth.get_ref()),
             _ => return Err(self.failure(span, "either rate or depth is needed")),
@@ -296,20 +350,19 @@ impl Reader<'_> {
             .and_then(|transaction| fillable(transaction, site))
             .map_err(|reason| self.failure(raw.transaction.span(), &reason))?;
         Ok(Writer {
-            name: raw.name,
+            name: raw.name.into_inner().leak(),
             group,
             pace,
             transaction,
-            expect: raw.expect,
+            expected: Expected {
+                text: raw.expect.leak(),
+                place: self.place(&raw.transaction.span()).leak(),
+            },
         })
     }
 
-    fn positive(&self, number: &Spanned<f64>) -> Result<()> {
-        if number.get_ref().is_finite() && *number.get_ref() > 0.0 {
-            Ok(())
-        } else {
-            Err(self.failure(number.span(), "a number above 0 is needed"))
-        }
+    fn check(&self, number: &Spanned<f64>, max: f64) -> Result<()> {
+        limits::check(*number.get_ref(), max).map_err(|reason| self.failure(number.span(), &reason))
     }
 }
 

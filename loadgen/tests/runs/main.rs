@@ -156,9 +156,30 @@ fn mistakes_are_told_in_one_line() {
         "strange.toml",
         "[[clients]]\nname = \"all\"\ncount = 1\nmonitor = \"everything\"\ntables = [\"Towns\"]\n",
     );
+    let failing = |name: &str, more: &str| {
+        let head =
+            "[[clients]]\nname = \"all\"\ncount = 1\nmonitor = \"nothing\"\n[[writers]]\nname = \"w\"\n";
+        workload(name, &format!("{head}clients = \"all\"\ndepth = 1\n{more}"))
+    };
+    let refused = failing(
+        "refused.toml",
+        r#"transaction = '[{"op": "insert", "table": "Chassis", "row": {"name": 5}}]'"#,
+    );
+    let disappointed = failing(
+        "disappointed.toml",
+        "transaction = '[{\"op\": \"comment\", \"comment\": \"x\"}]'\nexpect = 'count'\n",
+    );
     for (arguments, expected) in [
         (
-            &["--scenario=nonsense"][..],
+            &["--workload", &refused, "--spawn", &ours][..],
+            "refused.toml:9: the transaction failed: {",
+        ),
+        (
+            &["--workload", &disappointed, "--spawn", &ours],
+            "does not contain count",
+        ),
+        (
+            &["--scenario=nonsense"],
             "there is no scenario nonsense; there are connect,",
         ),
         (

@@ -133,3 +133,12 @@ pub const ECHO_CONNECTIONS: usize = 4;
 
 /// Niceness of the thread that sends echoes, the least there is: it hardly works, and is to be served before those who do.
 pub const ECHO_NICENESS: i32 = -20;
+
+/// Longest time that a server is given to end by itself.
+pub const STOP_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Time between two looks at a server that starts or stops.
+pub const START_PAUSE: std::time::Duration = std::time::Duration::from_millis(5);
+
+/// Longest time until the last update has come to everybody, when all that was awaited has come.
+pub const SETTLE_MAX: std::time::Duration = std::time::Duration::from_secs(20);

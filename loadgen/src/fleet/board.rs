@@ -20,6 +20,8 @@ pub struct Board {
     pub resumed: AtomicU64,
     /// Answers to the scenario's requests.
     pub replies: AtomicU64,
+    /// Requests of behaviours.
+    pub asked: AtomicU64,
     /// Notifications of updates.
     pub updates: AtomicU64,
     /// Bytes received.

@@ -205,16 +205,34 @@ impl<B: Behaviour> Fleet<B> {
 
     /// Waits until `done` says so of the board. Fails with the clients' first failure, or when for longer than `limit`
     /// no more clients became ready and nothing more was done, with what `what` was awaited.
-    pub fn wait(&self, what: &str, limit: Duration, mut done: impl FnMut(&Board) -> bool) -> Result<()> {
+    pub fn wait(&self, what: &str, limit: Duration, done: impl FnMut(&Board) -> bool) -> Result<()> {
+        self.wait_for(what, limit, done, false)
+    }
+
+    /// Waits until a time while requests are answered, or there are none: fails if for longer than `limit` none of those
+    /// that are unanswered was.
+    pub fn pass(&self, until: Instant, limit: Duration) -> Result<()> {
+        self.wait_for("the next reply", limit, |_| Instant::now() >= until, true)
+    }
+
+    fn wait_for(
+        &self,
+        what: &str,
+        limit: Duration,
+        mut done: impl FnMut(&Board) -> bool,
+        may_idle: bool,
+    ) -> Result<()> {
         let mut deadline = Instant::now() + limit;
         let mut progress = (0, 0);
-        let mut updates = Board::get(&self.board.updates);
+        let heard = || (Board::get(&self.board.updates), Board::get(&self.board.bytes));
+        let (mut updates, mut bytes) = heard();
         loop {
             let (ready, done_so_far) = (Board::get(&self.board.ready), Board::get(&self.board.done));
-            if ready > progress.0 || done_so_far > progress.1 {
+            let is_idle = may_idle && Board::get(&self.board.asked) == Board::get(&self.board.replies);
+            if ready > progress.0 || done_so_far > progress.1 || is_idle {
                 progress = (ready.max(progress.0), done_so_far.max(progress.1));
                 deadline = Instant::now() + limit;
-                updates = Board::get(&self.board.updates);
+                (updates, bytes) = heard();
             }
             if let Some(failure) = self.board.failure() {
                 return Err(failure);
@@ -227,9 +245,10 @@ impl<B: Behaviour> Fleet<B> {
                     "after {} seconds without progress {what} is still to come ({}){}",
                     limit.as_secs_f64(),
                     self.board.describe(self.clients),
-                    match Board::get(&self.board.updates) - updates {
-                        0 => String::new(),
-                        came => format!(
+                    match (heard().0 - updates, heard().1 - bytes) {
+                        (0, 0) => "; the server is silent".to_owned(),
+                        (0, _) => String::new(),
+                        (came, _) => format!(
                             "; {came} updates came meanwhile: give it more time by --patience, or fewer --clients"
                         ),
                     }

@@ -125,6 +125,7 @@ impl Port {
     /// Sends a request. It leaves at the end of the turn, together with others of the same client.
     pub fn request(&mut self, client: usize, request: Request<'_>) {
         let index = client - self.first;
+        Board::add(&self.board.asked, 1);
         if request.method == handshake::CHANGE_CONDITIONS {
             self.clients[index].has_changed = true;
         }

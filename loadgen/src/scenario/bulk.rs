@@ -43,7 +43,7 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         .expect("a string takes everything");
     }
     params.push(']');
-    let echoes = Echoes::begin(trial.server.address(), "echo beside", ECHOES_PER_S)?;
+    let echoes = Echoes::begin(trial, "echo beside", ECHOES_PER_S)?;
     let (cpu, start) = (trial.cpu(), Instant::now());
     let reply = trial.control.call_raw("transact", &params)?;
     let took = start.elapsed().as_secs_f64();

@@ -92,9 +92,9 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
 
     trial.progress.phase("before", fleet.board(), Counter::Done, 0);
     fleet.post(|worker, port| worker.begin(port));
-    let echoes = Echoes::begin(trial.server.address(), "before: echo", ECHOES_PER_S)?;
+    let echoes = Echoes::begin(trial, "before: echo", ECHOES_PER_S)?;
     let start = Instant::now();
-    trial.wait(&fleet, "the time before", |_| start.elapsed() >= BEFORE)?;
+    trial.pass(&fleet, start + BEFORE)?;
     let echoes = echoes.end()?;
     trial.outcome.latencies(&echoes);
     trial.outcome.latencies(&fleet.latencies()?);
@@ -104,7 +104,7 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         .phase("compacting", fleet.board(), Counter::Done, 0);
     fleet.ask(|worker, _| worker.series = 1)?;
     let database = trial.database().to_owned();
-    let echoes = Echoes::begin(trial.server.address(), "meanwhile: echo", ECHOES_PER_S)?;
+    let echoes = Echoes::begin(trial, "meanwhile: echo", ECHOES_PER_S)?;
     let (cpu, start) = (trial.cpu(), Instant::now());
     trial.server.command("ovsdb-server/compact", &database)?;
     let took = start.elapsed().as_secs_f64();

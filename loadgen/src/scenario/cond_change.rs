@@ -135,7 +135,7 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     trial
         .progress
         .phase("changes", fleet.board(), Counter::Done, goal);
-    let echoes = Echoes::begin(trial.server.address(), "echo beside", ECHOES_PER_S)?;
+    let echoes = Echoes::begin(trial, "echo beside", ECHOES_PER_S)?;
     let cpu = trial.cpu();
     let mut took = Vec::new();
     for round in 1..=ROUNDS {

@@ -303,7 +303,7 @@ pub fn run(scenario: Scenario, target: &Target, settings: &Settings) -> Result<O
 }
 
 fn attempt(scenario: Scenario, name: &str, target: &Target, settings: &Settings) -> Result<Outcome> {
-    let mut server = Server::start(target, &settings.schema, settings.via)?;
+    let mut server = Server::start(target, &settings.schema, settings.via, settings.patience)?;
     let mut outcome = Outcome {
         scenario: name.to_owned(),
         summary: scenario.summary.to_owned(),
@@ -314,7 +314,7 @@ fn attempt(scenario: Scenario, name: &str, target: &Target, settings: &Settings)
     };
     let progress = Progress::start(name, target.label(), server.process(), settings.quiet);
     let start = Instant::now();
-    let result = Control::connect(server.address())
+    let result = Control::connect(server.address(), settings.patience)
         .and_then(|mut control| columns(&mut control, settings).map(|columns| (control, columns)))
         .and_then(|(control, columns)| {
             let columns = Arc::new(columns);
@@ -398,7 +398,7 @@ impl Trial<'_> {
         }
         let result = (scenario.run)(self);
         // A connection that broke in the middle of an answer is of no use any more.
-        let restored = Control::connect(self.server.address())
+        let restored = Control::connect(self.server.address(), self.settings.patience)
             .and_then(|mut control| found.restore(&mut control, &self.columns, fills));
         match (result, restored) {
             (Ok(()), restored) => restored,
@@ -503,6 +503,11 @@ impl Trial<'_> {
         done: impl FnMut(&Board) -> bool,
     ) -> Result<()> {
         fleet.wait(what, self.settings.patience, done)
+    }
+
+    /// Lets a time pass in which the user allows no longer silence.
+    pub fn pass<B: Behaviour>(&self, fleet: &Fleet<B>, until: Instant) -> Result<()> {
+        fleet.pass(until, self.settings.patience)
     }
 
     /// Waits until no request is unanswered.

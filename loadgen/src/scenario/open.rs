@@ -40,7 +40,7 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     let start = Instant::now();
     trial.server.start_again()?;
     trial.progress.restarted(trial.server.process());
-    trial.control = Control::connect(trial.server.address())?;
+    trial.control = Control::connect(trial.server.address(), trial.settings.patience)?;
     let database = trial.database().to_owned();
     site::global(&mut trial.control, &database)?;
     let took = start.elapsed().as_secs_f64();
@@ -51,7 +51,7 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     trial.cpu_since(Some(Duration::ZERO), "server CPU", "s", 1.0, 1.0);
     trial.resident("server memory with the file open");
 
-    let echoes = Echoes::begin(trial.server.address(), "echo beside the dump", ECHOES_PER_S)?;
+    let echoes = Echoes::begin(trial, "echo beside the dump", ECHOES_PER_S)?;
     let (cpu, start) = (trial.cpu(), Instant::now());
     let dump = trial.told(&requests)?;
     let took = start.elapsed().as_secs_f64();

@@ -68,6 +68,6 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         Board::get(&fleet.board().resumed) as f64,
     );
     trial.outcome.latencies(&fleet.latencies()?);
-    trial.control = crate::server::Control::connect(trial.server.address())?;
+    trial.control = crate::server::Control::connect(trial.server.address(), trial.settings.patience)?;
     trial.verify(&fleet, &requests)
 }

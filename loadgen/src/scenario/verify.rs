@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use crate::error::{Failure, Result};
 use crate::fleet::{Behaviour, Fleet, Known};
 use crate::fold::state::State;
+use crate::limits::SETTLE_MAX;
 use crate::scenario::Trial;
 
-/// Longest time until the last update has come to everybody.
-const SETTLE_MAX: Duration = Duration::from_secs(20);
 /// Contents of the database that are asked for while it still changes.
 const REFERENCES_MAX: usize = 3;
 /// Time between two comparisons.

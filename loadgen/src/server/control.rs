@@ -1,6 +1,6 @@
 //! One blocking connection, for what is not measured: filling the database, looking at it, finding out what it is.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 use ovsdb_io::tls;
@@ -11,9 +11,6 @@ use crate::error::{Failure, Result};
 use crate::fleet::scanner::{Kind, Scanner};
 use crate::fleet::{Address, echo};
 use crate::fold::shorten;
-
-/// Longest wait for an answer.
-const ANSWER_MAX: Duration = Duration::from_secs(120);
 
 /// Silence after which the connection is made anew: it does not answer the server's probes meanwhile, and five seconds
 /// is the shortest time after which a server gives up on that.
@@ -27,25 +24,28 @@ pub struct Control {
     unread: Vec<u8>,
     next_id: u64,
     used: Instant,
+    /// Longest wait for an answer.
+    patience: Duration,
 }
 
 impl Control {
     /// Connects and makes sure that an OVSDB server answers.
-    pub fn connect(address: &Address) -> Result<Control> {
-        let mut control = Control::open(address)?;
+    pub fn connect(address: &Address, patience: Duration) -> Result<Control> {
+        let mut control = Control::open(address, patience)?;
         control.databases()?;
         Ok(control)
     }
 
     /// Connects to anything that talks JSON-RPC.
-    pub fn open(address: &Address) -> Result<Control> {
-        let stream = open(address)?;
+    pub fn open(address: &Address, patience: Duration) -> Result<Control> {
+        let stream = open(address, patience)?;
         Ok(Control {
             address: address.clone(),
             stream,
             unread: Vec::new(),
             next_id: 0,
             used: Instant::now(),
+            patience,
         })
     }
 
@@ -89,7 +89,7 @@ impl Control {
     /// Calls a method and gives the whole reply, which says of no error.
     pub fn call_raw(&mut self, method: &str, params: &str) -> Result<Vec<u8>> {
         if self.used.elapsed() > IDLE_MAX {
-            self.stream = open(&self.address)?;
+            self.stream = open(&self.address, self.patience)?;
             self.unread.clear();
         }
         self.next_id += 1;
@@ -97,7 +97,7 @@ impl Control {
         let request = format!(r#"{{"id":{id},"method":"{method}","params":{params}}}"#);
         self.write(request.as_bytes())?;
         loop {
-            let (kind, text) = self.receive()?;
+            let (kind, text) = self.receive(method)?;
             match kind {
                 Kind::Reply { id: found, is_error } if found == id => {
                     if is_error {
@@ -124,7 +124,7 @@ impl Control {
         written.map_err(|error| Failure::Lost(format!("lost {address}: {error}")))
     }
 
-    fn receive(&mut self) -> Result<(Kind, Vec<u8>)> {
+    fn receive(&mut self, method: &str) -> Result<(Kind, Vec<u8>)> {
         let mut scanner = Scanner::default();
         let mut looked = 0;
         let mut chunk = vec![0; crate::limits::READ_BYTES];
@@ -145,9 +145,13 @@ impl Control {
             match read {
                 Ok(0) => return Err(lost("it closed the connection")),
                 Ok(read) => self.unread.extend_from_slice(&chunk[..read]),
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    return Err(lost("it does not answer"));
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return Err(silent(
+                        &self.address,
+                        &format!("the answer to {method}"),
+                        self.patience,
+                    ));
                 }
                 Err(error) => return Err(lost(&error.to_string())),
             }
@@ -162,10 +166,21 @@ enum Stream {
     Tls(tls::Reader, tls::Writer),
 }
 
-fn open(address: &Address) -> Result<Stream> {
-    let unreachable = |error: std::io::Error| Failure::Server(format!("cannot reach {address}: {error}"));
+/// The failure of a server that listens and says nothing.
+fn silent(address: &Address, awaited: &str, patience: Duration) -> Failure {
+    let seconds = patience.as_secs_f64();
+    Failure::Lost(format!(
+        "{address} is silent: {awaited} has not come in {seconds} seconds (--patience)"
+    ))
+}
+
+fn open(address: &Address, patience: Duration) -> Result<Stream> {
+    let unreachable = |error: std::io::Error| match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => silent(address, "a connection", patience),
+        _ => Failure::Server(format!("cannot reach {address}: {error}")),
+    };
     let socket = address.connect().map_err(unreachable)?;
-    socket.set_read_timeout(Some(ANSWER_MAX)).map_err(unreachable)?;
+    socket.set_read_timeout(Some(patience)).map_err(unreachable)?;
     match address {
         Address::Tcp(_) | Address::Unix(_) => Ok(Stream::Plain(socket)),
         Address::Tls(secured) => {

@@ -11,6 +11,7 @@ pub use control::Control;
 pub use spawn::{Spawned, Via};
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::error::{Failure, Result};
 use crate::fleet::Address;
@@ -67,7 +68,8 @@ pub enum Server {
 
 impl Server {
     /// Reaches or starts it. A started one serves an empty database of `schema`.
-    pub fn start(target: &Target, schema: &str, via: Via) -> Result<Server> {
+    /// It must answer within `patience`.
+    pub fn start(target: &Target, schema: &str, via: Via, patience: Duration) -> Result<Server> {
         match target {
             Target::Running { address, pid } => {
                 let process = pid.map(|pid| Process { pid });
@@ -76,14 +78,15 @@ impl Server {
                         "--pid {pid}: there is no such process here"
                     )));
                 }
-                Control::connect(address)?;
+                Control::connect(address, patience)?;
                 Ok(Server::Running {
                     address: address.clone(),
                     process,
                 })
             }
             Target::Command { command, .. } => {
-                Ok(Server::Spawned(Box::new(Spawned::start(command, schema, via)?)))
+                let spawned = Spawned::start(command, schema, via, patience)?;
+                Ok(Server::Spawned(Box::new(spawned)))
             }
         }
     }

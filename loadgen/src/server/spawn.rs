@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::error::{Failure, Result};
 use crate::fleet::Address;
+use crate::limits::{START_PAUSE, STOP_MAX};
 use crate::measure::process::Process;
 use crate::output;
 use crate::server::certificates::Certificates;
@@ -18,12 +19,6 @@ use crate::server::{Control, database};
 
 /// Name of the database's file.
 const DATABASE: &str = "load.db";
-/// Longest time until a started server answers.
-const START_MAX: Duration = Duration::from_secs(20);
-/// Longest time that a server is given to end by itself.
-const STOP_MAX: Duration = Duration::from_secs(10);
-/// Time between two looks at a server that starts or stops.
-const PAUSE: Duration = Duration::from_millis(5);
 
 /// How clients connect to a started server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +46,8 @@ pub struct Spawned {
     command: String,
     child: Child,
     address: Address,
+    /// Longest time until it answers.
+    patience: Duration,
     /// Before the directory, which it removes unless it is dismissed first.
     janitor: Janitor,
     directory: TempDir,
@@ -58,7 +55,7 @@ pub struct Spawned {
 
 impl Spawned {
     /// Starts `command` on a new database of `schema` and waits until it answers.
-    pub fn start(command: &str, schema: &str, via: Via) -> Result<Spawned> {
+    pub fn start(command: &str, schema: &str, via: Via, patience: Duration) -> Result<Spawned> {
         let machine = |error: std::io::Error| Failure::Machine(format!("cannot prepare a server: {error}"));
         let directory = tempfile::Builder::new()
             .prefix("loadgen-")
@@ -97,6 +94,7 @@ impl Spawned {
             command,
             child,
             address,
+            patience,
             janitor,
             directory,
         };
@@ -127,7 +125,7 @@ impl Spawned {
         });
         let default = format!("ovsdb-server.{}.ctl", self.child.id());
         let path = named.unwrap_or_else(|| self.directory.path().join(default));
-        let mut control = Control::open(&Address::Unix(path)).map_err(|failure| {
+        let mut control = Control::open(&Address::Unix(path), self.patience).map_err(|failure| {
             Failure::Usage(format!(
                 "{failure}; give the server --unixctl={{sock}}.ctl to be controlled by"
             ))
@@ -155,14 +153,14 @@ impl Spawned {
                     let said = self.last_words();
                     return Some(format!("the server ended with {status}{said}"));
                 }
-                Ok(None) if Instant::now() < deadline => std::thread::sleep(PAUSE),
+                Ok(None) if Instant::now() < deadline => std::thread::sleep(START_PAUSE),
                 _ => return None,
             }
         }
     }
 
     fn wait_until_serving(&mut self) -> Result<()> {
-        let deadline = Instant::now() + START_MAX;
+        let deadline = Instant::now() + self.patience;
         loop {
             if let Ok(Some(status)) = self.child.try_wait() {
                 let said = self.last_words();
@@ -170,12 +168,22 @@ impl Spawned {
                     "the server ended with {status} instead of serving{said}"
                 )));
             }
-            match Control::connect(&self.address) {
+            // It may listen and say nothing.
+            let rest = deadline.saturating_duration_since(Instant::now());
+            match Control::connect(&self.address, rest.max(START_PAUSE)) {
                 Ok(_) => return Ok(()),
+                Err(Failure::Lost(_)) if Instant::now() > deadline => {
+                    return Err(Failure::Server(format!(
+                        "{} is silent: the server listens, but has not answered in {} seconds (--patience){}",
+                        self.address,
+                        self.patience.as_secs_f64(),
+                        self.last_words()
+                    )));
+                }
                 Err(failure) if Instant::now() > deadline => {
                     return Err(Failure::Server(format!("{failure}{}", self.last_words())));
                 }
-                Err(_) => std::thread::sleep(PAUSE),
+                Err(_) => std::thread::sleep(START_PAUSE),
             }
         }
     }
@@ -208,7 +216,7 @@ impl Spawned {
         let deadline = Instant::now() + STOP_MAX;
         while asked.is_ok() && Instant::now() < deadline {
             match self.child.try_wait() {
-                Ok(None) => std::thread::sleep(PAUSE),
+                Ok(None) => std::thread::sleep(START_PAUSE),
                 _ => return,
             }
         }

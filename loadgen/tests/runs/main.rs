@@ -8,7 +8,7 @@ mod running;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ovsdb_harness::peer::{Peer, packaged_program};
 use ovsdb_harness::server::create_database;
@@ -261,10 +261,6 @@ fn mistakes_are_told_in_one_line() {
             "--json /nowhere/results.json: No such file or directory",
         ),
         (&["--report=/proc/page.html"], "--report /proc/page.html: "),
-        (
-            &["--scenario=txn", "--patience=0.001", "--spawn", &ours],
-            "after 0.001 seconds without progress",
-        ),
     ] {
         let (succeeded, _, errors) = run(arguments);
         assert!(!succeeded, "{arguments:?}");
@@ -351,11 +347,38 @@ fn too_low_a_limit_of_descriptors_is_told_of() {
 #[test]
 fn a_server_that_dies_is_told_of() {
     for scenario in ["txn", "fanout"] {
-        a_server_dies_in(scenario);
+        let errors = signal_in(scenario, "-KILL", &["--rate=2000"]);
+        assert!(errors.contains("the server ended with signal: 9"), "{errors}");
     }
 }
 
-fn a_server_dies_in(scenario: &str) {
+#[test]
+fn a_server_that_stops_answering_is_told_of() {
+    let errors = signal_in("txn", "-STOP", &["--patience=2"]);
+    assert!(
+        errors.contains("after 2 seconds without progress the next reply is still to come ("),
+        "{errors}"
+    );
+    assert!(errors.contains("; the server is silent"), "{errors}");
+}
+
+/// Nothing comes where nothing is asked.
+#[test]
+fn silence_between_two_requests_is_no_fault() {
+    let ours = spawn(&Peer::Ours.server());
+    let (succeeded, _, errors) = run(&[
+        "--spawn",
+        &ours,
+        "--scenario=txn",
+        "--rate=0.5",
+        "--seconds=4",
+        "--patience=1.5",
+    ]);
+    assert!(succeeded, "{errors}");
+}
+
+/// Sends a signal to the server of a scenario that is under way, which fails by that; gives the error.
+fn signal_in(scenario: &str, signal: &str, more: &[&str]) -> String {
     let scratch = Scratch::new();
     let pid = scratch.join("pid");
     let server = format!(
@@ -363,18 +386,12 @@ fn a_server_dies_in(scenario: &str) {
         pid.display(),
         spawn(&Peer::Ours.server())
     );
-    let running = loadgen(&[
-        "--spawn",
-        &server,
-        "--scenario",
-        scenario,
-        "--seconds=30",
-        "--rate=2000",
-    ])
-    .stdout(Stdio::null())
-    .stderr(Stdio::piped())
-    .spawn()
-    .expect("loadgen can be run");
+    let running = loadgen(&["--spawn", &server, "--scenario", scenario, "--seconds=30"])
+        .args(more)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("loadgen can be run");
     let pid = wait::until("the server's start", || {
         std::fs::read_to_string(&pid).ok()?.trim().parse::<i32>().ok()
     });
@@ -385,7 +402,7 @@ fn a_server_dies_in(scenario: &str) {
     });
     assert!(
         Command::new("kill")
-            .args(["-9", &pid.to_string()])
+            .args([signal, &pid.to_string()])
             .status()
             .expect("kill can be run")
             .success()
@@ -394,7 +411,7 @@ fn a_server_dies_in(scenario: &str) {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
     assert_eq!(errors.lines().count(), 1, "{errors}");
-    assert!(errors.contains("the server ended with signal: 9"), "{errors}");
+    errors.into_owned()
 }
 
 #[test]
@@ -405,5 +422,46 @@ fn a_server_that_is_not_ours_is_left_alone() {
         assert!(!succeeded, "{scenario}");
         assert!(errors.contains("use --spawn instead of --server"), "{errors}");
         assert_eq!(errors.lines().count(), 1, "{errors}");
+    }
+}
+
+/// One that accepts connections and says nothing.
+#[test]
+fn a_silent_server_is_waited_for_as_long_as_asked() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
+    let remote = format!("tcp:{}", listener.local_addr().expect("it is bound"));
+    let scratch = Scratch::new();
+    let port = scratch.join("port");
+    let silent = format!(
+        "sh -c 'echo {{port}} > {}; exec sleep 600' {{db}}",
+        port.display()
+    );
+    std::thread::spawn(move || {
+        let port: u16 = wait::until("the start", || {
+            std::fs::read_to_string(&port)
+                .ok()?
+                .strip_suffix('\n')?
+                .parse()
+                .ok()
+        });
+        let listener = std::net::TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
+        let _silent: Vec<_> = listener.incoming().collect();
+    });
+    for (arguments, expected) in [
+        (
+            ["--server", &remote],
+            "is silent: the answer to list_dbs has not come in 0.5 seconds",
+        ),
+        (
+            ["--spawn", &silent],
+            "is silent: the server listens, but has not answered in 0.5 seconds",
+        ),
+    ] {
+        let start = Instant::now();
+        let (succeeded, _, errors) = run(&[&arguments[..], &["--patience=0.5", "--scenario=txn"]].concat());
+        assert!(!succeeded);
+        assert!(errors.contains(expected), "{errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+        assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::time::Duration;
 
 use loadgen::fleet::Address;
 use loadgen::server::Control;
@@ -110,10 +111,15 @@ fn a_run_that_fails_leaves_nothing_either() {
     let scratch = Scratch::new();
     let server = southbound_server_of(Peer::Ours, &scratch);
     let before = contents(&server);
-    let remote = server.tcp().target();
-    let (succeeded, _, errors) = run(&["--server", &remote, "--scenario=txn", "--patience=0.01"]);
+    let text = [
+        "[site]\nnodes = 3\npods-per-node = 2\n[[clients]]\nname = \"c\"\ncount = 1\nmonitor = \"everything\"\n",
+        "[[writers]]\nname = \"w\"\nclients = \"c\"\ndepth = 1\n",
+        r#"transaction = '[{"op": "insert", "table": "Chassis", "row": {"name": 5}}]'"#,
+    ];
+    let workload = scratch.write("fails.toml", text.concat()).display().to_string();
+    let (succeeded, _, errors) = run(&["--server", &server.tcp().target(), "--workload", &workload]);
     assert!(!succeeded);
-    assert!(errors.contains("without progress"), "{errors}");
+    assert!(errors.contains("the transaction failed"), "{errors}");
     assert_eq!(contents(&server), before);
 }
 
@@ -142,7 +148,7 @@ fn probes_are_answered_with_what_they_ask() {
         }
         came
     });
-    Control::connect(&address).expect("it answers");
+    Control::connect(&address, Duration::from_secs(30)).expect("it answers");
     let came = server.join().expect("it does not panic");
     let messages: Vec<Value> = serde_json::Deserializer::from_str(&came)
         .into_iter()

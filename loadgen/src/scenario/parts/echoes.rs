@@ -10,9 +10,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use crate::error::{Failure, Result};
-use crate::fleet::Address;
 use crate::limits::{ECHO_CONNECTIONS, ECHO_NICENESS};
 use crate::measure::latency::Latencies;
+use crate::scenario::Trial;
 use crate::scenario::parts::arrivals::Arrivals;
 use crate::server::Control;
 
@@ -26,9 +26,9 @@ pub(in crate::scenario) struct Echoes {
 impl Echoes {
     /// Sends `rate` of them a second from now on, in turns on connections to several of the server's threads. Their
     /// latencies are a series of this name.
-    pub(in crate::scenario) fn begin(address: &Address, series: &'static str, rate: f64) -> Result<Echoes> {
+    pub(in crate::scenario) fn begin(trial: &Trial<'_>, series: &'static str, rate: f64) -> Result<Echoes> {
         let mut connections: Vec<Control> = (0..ECHO_CONNECTIONS)
-            .map(|_| Control::open(address))
+            .map(|_| Control::open(trial.server.address(), trial.settings.patience))
             .collect::<Result<_>>()?;
         let is_over = Arc::new(AtomicBool::new(false));
         let asked_to_end = is_over.clone();

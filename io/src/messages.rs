@@ -27,10 +27,17 @@ pub fn tell_received(name: &str, message: &Message<'_>) {
     tell(name, Direction::Received, message);
 }
 
-/// Tells of the messages to `name` that `bytes` hold, one behind the other and whole.
-pub fn tell_sent(name: &str, mut bytes: &[u8]) {
+/// Tells of the messages to `name` that `bytes` hold, one behind the other, and gives back what belongs to one that is not
+/// whole.
+pub fn tell_sent<'b>(name: &str, mut bytes: &'b [u8]) -> &'b [u8] {
     let mut framer = Framer::new();
-    while let Ok(Scan::Text { end, .. }) = framer.scan(bytes) {
+    loop {
+        let end = match framer.scan(bytes) {
+            Ok(Scan::Text { end, .. }) => end,
+            Ok(Scan::Incomplete) => return bytes,
+            // Only whoever begins to look in the middle of a message finds this.
+            Err(_) => return &[],
+        };
         let (text, rest) = bytes.split_at(end);
         bytes = rest;
         framer = Framer::new();

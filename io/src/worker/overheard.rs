@@ -4,14 +4,22 @@ use super::Worker;
 use crate::messages;
 use crate::runtime::{Closed, ConnId, ConnMeta, Handler, Outgoing};
 use bytes::Bytes;
+use ovsdb_engine::hash::HashMap;
 
-/// Stands between the runtime and a [`Worker`]. What the worker sends in a call is whole messages, so they are told of at the
-/// end of the call; what it receives it tells itself.
-pub(crate) struct Overheard(Worker);
+/// Stands between the runtime and a [`Worker`]. What the worker sends in a call is told of at the end of the call, message by
+/// message; what it receives it tells itself.
+pub(crate) struct Overheard {
+    worker: Worker,
+    /// Beginnings of messages that are written in steps.
+    begun: HashMap<ConnId, Vec<u8>>,
+}
 
 impl Overheard {
     pub(crate) fn new(worker: Worker) -> Overheard {
-        Overheard(worker)
+        Overheard {
+            worker,
+            begun: HashMap::default(),
+        }
     }
 
     fn call<R>(
@@ -20,17 +28,25 @@ impl Overheard {
         work: impl FnOnce(&mut Worker, &mut dyn Outgoing) -> R,
     ) -> R {
         if !messages::are_wanted() {
-            return work(&mut self.0, io);
+            if !self.begun.is_empty() {
+                self.begun.clear();
+            }
+            return work(&mut self.worker, io);
         }
         let mut copying = Copying { io, sent: Vec::new() };
-        let result = work(&mut self.0, &mut copying);
+        let result = work(&mut self.worker, &mut copying);
         let mut sent = copying.sent;
         // By connection; the sort keeps the order of what is for the same one.
         sent.sort_by_key(|(conn, _)| *conn);
         for pieces in sent.chunk_by(|a, b| a.0 == b.0) {
-            if let Some(connection) = self.0.connections.get(&pieces[0].0) {
-                let slices: Vec<&[u8]> = pieces.iter().map(|(_, bytes)| &bytes[..]).collect();
-                messages::tell_sent(&connection.meta.name, &slices.concat());
+            let conn = pieces[0].0;
+            let mut text = self.begun.remove(&conn).unwrap_or_default();
+            pieces.iter().for_each(|(_, bytes)| text.extend_from_slice(bytes));
+            if let Some(connection) = self.worker.connections.get(&conn) {
+                let rest = messages::tell_sent(&connection.meta.name, &text);
+                if !rest.is_empty() {
+                    self.begun.insert(conn, rest.to_vec());
+                }
             }
         }
         result
@@ -52,6 +68,7 @@ impl Handler for Overheard {
 
     fn closed(&mut self, io: &mut dyn Outgoing, conn: ConnId, reason: Closed) {
         self.call(io, |worker, io| worker.closed(io, conn, reason));
+        self.begun.remove(&conn);
     }
 
     fn blocked(&mut self, io: &mut dyn Outgoing, conn: ConnId) {

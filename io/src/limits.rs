@@ -224,5 +224,9 @@ const _: () = assert!(READ_IDLE_BYTES < HANDSHAKE_READ_BYTES && HANDSHAKE_READ_B
 /// 100 MB/s, so a worker is kept from its other clients for about 2 ms by one message at most.
 pub const BACKGROUND_MESSAGE_BYTES_MIN: usize = 256 << 10;
 
+/// Pieces of a message that wait to be looked at while it is received, each of about
+/// [`PIECE_BYTES`](ovsdb_wire::limits::PIECE_BYTES); further ones are taken from the message itself, later.
+pub const AHEAD_PIECES_MAX: usize = 32;
+
 /// Threads for such messages, at most; further messages wait for them.
 pub const BACKGROUND_THREADS_MAX: usize = 4;

@@ -161,6 +161,11 @@ impl Framer {
         &self.cuts
     }
 
+    /// The flags of what has been looked at of a text that is not complete.
+    pub fn flags(&self) -> Flags {
+        self.flags
+    }
+
     /// Goes on to the end of the text (true) or of what there is (false). On an error, `at` is the byte at which
     /// it showed.
     fn advance(&mut self, unread: &[u8]) -> Result<bool, Misplaced> {

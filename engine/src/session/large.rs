@@ -42,10 +42,36 @@ impl Compiled {
         parsed_factor_max: usize,
         entropy: &mut dyn FnMut() -> Uuid,
     ) -> Option<Compiled> {
-        let mut pieces = Pieces::new(flags, parsed_factor_max);
+        let head = &text[..*cuts.first()?];
+        let compilation = Compilation::begin(catalog, head, flags, parsed_factor_max, entropy)?;
+        compilation.finish(text, cuts, flags, entropy)
+    }
+}
+
+/// A transaction of which a part has been compiled, perhaps while the rest is still received.
+#[derive(Debug)]
+pub struct Compilation {
+    pieces: Pieces,
+    envelope: Envelope,
+    /// Of the database.
+    epoch: u64,
+    compiler: Compiler,
+    /// Cuts that what has been compiled goes up to.
+    cuts_count: usize,
+}
+
+impl Compilation {
+    /// Begins with `head`, a message up to its first cut; `flags` are those of the message at least that far.
+    pub fn begin(
+        catalog: &Catalog,
+        head: &[u8],
+        flags: Flags,
+        parsed_factor_max: usize,
+        entropy: &mut dyn FnMut() -> Uuid,
+    ) -> Option<Compilation> {
+        let mut pieces = Pieces::new(parsed_factor_max);
         let mut envelope = Envelope::default();
-        let (first, last) = (*cuts.first()?, *cuts.last()?);
-        let head = pieces.parse(b"", &text[..first], b"]}")?;
+        let head = pieces.parse([b"", head, b"]}"], flags)?;
         let (("params", params), before) = head.as_object()?.members().split_last()? else {
             return None;
         };
@@ -54,22 +80,47 @@ impl Compiled {
             return None;
         };
         let database = catalog.find(db)?;
-        let mut compiler = Compiler::new(&database.schema, entropy);
-        compiler.push(ops).ok()?;
-        for bounds in cuts.windows(2) {
-            let ops = pieces.parse(b"[", &text[bounds[0] + 1..bounds[1]], b"]")?;
-            compiler.push(ops.as_array()?).ok()?;
+        let mut compiler = Compiler::new(&database.schema);
+        compiler.push(ops, entropy).ok()?;
+        Some(Compilation {
+            envelope,
+            epoch: database.epoch,
+            compiler,
+            cuts_count: 1,
+            pieces,
+        })
+    }
+
+    /// Adds the operations between the comma of a cut and the next cut.
+    pub fn push(&mut self, piece: &[u8], flags: Flags, entropy: &mut dyn FnMut() -> Uuid) -> Option<()> {
+        let ops = self.pieces.parse([b"[", piece, b"]"], flags)?;
+        self.compiler.push(ops.as_array()?, entropy).ok()?;
+        self.cuts_count += 1;
+        Some(())
+    }
+
+    /// Compiles what is left of the whole message, of which these are all cuts.
+    pub fn finish(
+        mut self,
+        text: &[u8],
+        cuts: &[usize],
+        flags: Flags,
+        entropy: &mut dyn FnMut() -> Uuid,
+    ) -> Option<Compiled> {
+        for bounds in cuts[self.cuts_count - 1..].windows(2) {
+            self.push(&text[bounds[0] + 1..bounds[1]], flags, entropy)?;
         }
-        let tail = pieces.parse(PARAMS_OPEN, &text[last + 1..], b"")?;
+        let tail = &text[*cuts.last()? + 1..];
+        let tail = self.pieces.parse([PARAMS_OPEN, tail, b""], flags)?;
         let (("params", ops), after) = tail.as_object()?.members().split_first()? else {
             return None;
         };
-        compiler.push(ops.as_array()?).ok()?;
-        envelope.read(after)?;
+        self.compiler.push(ops.as_array()?, entropy).ok()?;
+        self.envelope.read(after)?;
         Some(Compiled {
-            id: envelope.id.filter(|_| envelope.is_transact)?,
-            epoch: database.epoch,
-            program: compiler.finish(),
+            id: self.envelope.id.filter(|_| self.envelope.is_transact)?,
+            epoch: self.epoch,
+            program: self.compiler.finish(),
             bytes: text.len(),
         })
     }
@@ -82,31 +133,36 @@ struct Pieces {
     parser: Parser,
     arena: Bump,
     scratch: Vec<u8>,
-    flags: Flags,
+}
+
+impl std::fmt::Debug for Pieces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pieces").finish_non_exhaustive()
+    }
 }
 
 impl Pieces {
-    fn new(flags: Flags, parsed_factor_max: usize) -> Pieces {
+    fn new(parsed_factor_max: usize) -> Pieces {
         Pieces {
             parser: Parser::with_factor(parsed_factor_max),
             arena: Bump::new(),
             scratch: Vec::new(),
-            flags,
         }
     }
 
-    fn parse(&mut self, before: &[u8], piece: &[u8], after: &[u8]) -> Option<Value<'_>> {
+    /// Parses what the parts are together.
+    fn parse(&mut self, parts: [&[u8]; 3], flags: Flags) -> Option<Value<'_>> {
         self.arena.reset();
         self.scratch.clear();
-        for part in [before, piece, after] {
+        for part in parts {
             self.scratch.extend_from_slice(part);
         }
-        self.parser.parse(&mut self.scratch, self.flags, &self.arena).ok()
+        self.parser.parse(&mut self.scratch, flags, &self.arena).ok()
     }
 }
 
 /// What a message says besides its parameters.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Envelope {
     id: Option<Vec<u8>>,
     is_transact: bool,
@@ -171,7 +227,7 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::super::Catalog;
-    use super::Compiled;
+    use super::{Compilation, Compiled};
     use crate::database::Database;
     use crate::inbox::Inbox;
     use crate::schema;
@@ -250,6 +306,41 @@ mod tests {
             assert_eq!(compiled.id, b"7");
             assert_eq!(compiled.bytes, message.len());
             assert!(format!("{:?}", compiled.program) == format!("{expected:?}"));
+        }
+    }
+
+    #[test]
+    fn a_message_compiles_alike_however_much_of_it_came_first() {
+        let catalog = catalog();
+        let operations = operations(2000).join(",");
+        let message = format!(r#"{{"id":7,"method":"transact","params":["D",{operations}]}}"#);
+        let text = message.as_bytes();
+        let mut framer = Framer::new();
+        framer.scan(text).expect("the message is framed");
+        let cuts = framer.cuts().to_vec();
+        let whole = compile(&catalog, &message).expect("it is good");
+        for early in 1..=cuts.len() {
+            let mut entropy = counter();
+            let mut framer = Framer::new();
+            let received = &text[..=cuts[early - 1]];
+            assert_eq!(framer.scan(received), Ok(Scan::Incomplete));
+            assert_eq!(framer.cuts(), &cuts[..early]);
+            let head = &received[..cuts[0]];
+            let begun = Compilation::begin(&catalog, head, framer.flags(), PARSED_FACTOR_MAX, &mut entropy);
+            let mut begun = begun.expect("the head is good");
+            for bounds in framer.cuts().windows(2) {
+                let piece = &received[bounds[0] + 1..bounds[1]];
+                begun
+                    .push(piece, framer.flags(), &mut entropy)
+                    .expect("it is good");
+            }
+            let Ok(Scan::Text { flags, .. }) = framer.scan(text) else {
+                panic!("the message is framed")
+            };
+            let compiled = begun.finish(text, &cuts, flags, &mut entropy);
+            let compiled = compiled.expect("it is good");
+            assert_eq!(compiled.bytes, whole.bytes);
+            assert!(format!("{:?}", compiled.program) == format!("{:?}", whole.program));
         }
     }
 

@@ -29,7 +29,7 @@ mod telling;
 
 pub use bounds::SessionBounds;
 pub use gate::{Barrier, Gate};
-pub use large::Compiled;
+pub use large::{Compilation, Compiled};
 pub use one::{Flow, SessionIds, Traits};
 pub use shared::{Catalog, Shared, Which, WorkerEvent};
 

@@ -8,12 +8,17 @@ use crate::datum::Symbols;
 use crate::hash::HashMap;
 use uuid::Uuid;
 
+/// The names that a request has used so far.
+#[derive(Debug, Default)]
+pub(super) struct Known(HashMap<String, Name>);
+
 /// The names of one request under compilation.
 pub(super) struct Names<'e> {
-    known: HashMap<String, Name>,
+    known: &'e mut Known,
     entropy: &'e mut dyn FnMut() -> Uuid,
 }
 
+#[derive(Debug)]
 struct Name {
     uuid: Uuid,
     /// Whether an `insert` has taken the name.
@@ -21,11 +26,8 @@ struct Name {
 }
 
 impl<'e> Names<'e> {
-    pub(super) fn new(entropy: &'e mut dyn FnMut() -> Uuid) -> Names<'e> {
-        Names {
-            known: HashMap::default(),
-            entropy,
-        }
+    pub(super) fn new(known: &'e mut Known, entropy: &'e mut dyn FnMut() -> Uuid) -> Names<'e> {
+        Names { known, entropy }
     }
 
     /// A random uuid that has no name.
@@ -47,7 +49,7 @@ impl<'e> Names<'e> {
 
     fn name(&mut self, name: &str) -> &mut Name {
         let entropy = &mut self.entropy;
-        self.known.entry_ref(name).or_insert_with(|| Name {
+        self.known.0.entry_ref(name).or_insert_with(|| Name {
             uuid: entropy(),
             is_inserted: false,
         })

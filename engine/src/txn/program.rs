@@ -6,7 +6,7 @@
 use super::delete::Delete;
 use super::insert::Insert;
 use super::mutate::Mutate;
-use super::names::Names;
+use super::names::{Known, Names};
 use super::select::Select;
 use super::update::Update;
 use super::wait::Wait;
@@ -57,7 +57,8 @@ const _: () = assert!(
 impl Program {
     /// Compiles the operations of a request, `params[1..]`. `entropy` makes row uuids and versions.
     pub fn compile(schema: &Arc<Schema>, ops: &[Value<'_>], entropy: &mut dyn FnMut() -> Uuid) -> Program {
-        let mut names = Names::new(entropy);
+        let mut known = Known::default();
+        let mut names = Names::new(&mut known, entropy);
         let mut operations = Vec::with_capacity(ops.len());
         for (at, value) in ops.iter().enumerate() {
             let operation = compile_one(schema, value, at + 1, ops.len(), &mut names);
@@ -127,9 +128,10 @@ impl Program {
 }
 
 /// Compiles a request whose operations come in pieces.
-pub struct Compiler<'e> {
+#[derive(Debug)]
+pub struct Compiler {
     schema: Arc<Schema>,
-    names: Names<'e>,
+    names: Known,
     operations: Vec<Result<Op>>,
 }
 
@@ -137,22 +139,26 @@ pub struct Compiler<'e> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wrong;
 
-impl<'e> Compiler<'e> {
-    /// `entropy` makes row uuids and versions.
-    pub fn new(schema: &Arc<Schema>, entropy: &'e mut dyn FnMut() -> Uuid) -> Compiler<'e> {
+impl Compiler {
+    pub fn new(schema: &Arc<Schema>) -> Compiler {
         Compiler {
             schema: Arc::clone(schema),
-            names: Names::new(entropy),
+            names: Known::default(),
             operations: Vec::new(),
         }
     }
 
-    /// Adds the operations that follow.
-    pub fn push(&mut self, ops: &[Value<'_>]) -> std::result::Result<(), Wrong> {
+    /// Adds the operations that follow. `entropy` makes row uuids and versions.
+    pub fn push(
+        &mut self,
+        ops: &[Value<'_>],
+        entropy: &mut dyn FnMut() -> Uuid,
+    ) -> std::result::Result<(), Wrong> {
+        let mut names = Names::new(&mut self.names, entropy);
         self.operations.reserve(ops.len());
         for value in ops {
             // The numbers are for messages, which are not given here.
-            let operation = compile_one(&self.schema, value, 1, 1, &mut self.names);
+            let operation = compile_one(&self.schema, value, 1, 1, &mut names);
             if is_last(&operation) {
                 return Err(Wrong);
             }

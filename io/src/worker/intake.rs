@@ -84,6 +84,10 @@ impl Worker {
         };
         let outcome = match scan {
             Ok(Scan::Incomplete) => {
+                if unread.len() >= BACKGROUND_MESSAGE_BYTES_MIN {
+                    let ahead = connection.ahead.get_or_insert_default();
+                    self.background.go_ahead(ahead, unread, &connection.framer);
+                }
                 if heavy::is_long(unread) {
                     self.heavy.took(begun.elapsed());
                     if !self.heavy.admit(conn) {
@@ -101,6 +105,7 @@ impl Worker {
                     cuts: connection.framer.cuts().to_vec(),
                     flags,
                     text: Vec::new(),
+                    ahead: connection.ahead.take().unwrap_or_default(),
                 };
                 self.heavy.took(begun.elapsed());
                 if self.hand_to_background(message, buffer, used, end) {

@@ -11,7 +11,7 @@ pub(crate) use self::overheard::Overheard;
 use self::heavy::Heavy;
 use self::port::Port;
 use self::sweep::Sweep;
-use crate::background::{Background, Large, Prepared};
+use crate::background::{Ahead, Background, Large, Prepared};
 use crate::bounds::Bounds;
 use crate::errors::strerror;
 use crate::net::reconnect::{self, End};
@@ -81,6 +81,8 @@ struct Connection {
     is_waiting: bool,
     /// The client does not take what it was sent, so it is not read either.
     is_blocked: bool,
+    /// What has been made of a large message that is not whole.
+    ahead: Option<Arc<Ahead>>,
     /// A large message that has to wait; it comes before whatever is unread.
     kept: Option<Box<Large>>,
 }
@@ -295,6 +297,7 @@ impl Handler for Worker {
             framed: None,
             is_waiting: false,
             is_blocked: false,
+            ahead: None,
             kept: None,
         };
         self.connections.insert(conn, connection);

@@ -1,7 +1,11 @@
 //! Threads for what would keep a worker from its other clients for too long: parsing and compiling large messages.
 //!
-//! They are started when they are first needed and take jobs in order of arrival. What a job makes goes back through
-//! the worker's inbox.
+//! They are started when they are first needed and take jobs in order of arrival. What has come of a message is compiled
+//! while the rest is received; what is made of the whole goes back through the worker's inbox.
+
+mod ahead;
+
+pub(crate) use ahead::Ahead;
 
 use crate::db::lower_priority;
 use crate::limits::BACKGROUND_THREADS_MAX;
@@ -9,13 +13,12 @@ use crate::runtime::ConnId;
 use crossbeam::channel::{Receiver, SendError, Sender, unbounded};
 use ovsdb_engine::inbox::Inbox;
 use ovsdb_engine::session::{Compiled, Shared};
-use ovsdb_wire::frame::Flags;
+use ovsdb_wire::frame::{Flags, Framer};
 use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use uuid::Uuid;
 
 /// A large message.
 pub(crate) struct Large {
@@ -24,6 +27,8 @@ pub(crate) struct Large {
     pub(crate) flags: Flags,
     /// See [`ovsdb_wire::frame::Framer::cuts`].
     pub(crate) cuts: Vec<usize>,
+    /// What has been made of it while it came.
+    pub(crate) ahead: Arc<Ahead>,
 }
 
 /// A large message that has been looked at.
@@ -42,7 +47,10 @@ pub(crate) struct Background {
     jobs: (Sender<Job>, Receiver<Job>),
 }
 
-type Job = (Large, Inbox<Prepared>);
+enum Job {
+    Part(Arc<Ahead>),
+    Whole(Large, Inbox<Prepared>),
+}
 
 impl Background {
     pub(crate) fn new(shared: Arc<Shared>) -> Background {
@@ -57,17 +65,33 @@ impl Background {
     /// Has a message looked at; `done` hears of it. One connection has one message here at most, whose bytes are
     /// those that were received anyway.
     pub(crate) fn prepare(&self, message: Large, done: Inbox<Prepared>) {
-        let unfinished = self.unfinished.fetch_add(1, Ordering::Relaxed) + 1;
-        if !self.has_threads_for(unfinished) {
-            self.unfinished.fetch_sub(1, Ordering::Relaxed);
-            return done.push(Prepared {
+        if let Err(Job::Whole(message, done)) = self.send(Job::Whole(message, done)) {
+            done.push(Prepared {
                 message,
                 compiled: None,
             });
         }
-        if let Err(SendError(_)) = self.jobs.0.send((message, done)) {
+    }
+
+    /// Has what has come of a large message looked at; see [`Ahead::feed`].
+    pub(crate) fn go_ahead(&self, ahead: &Arc<Ahead>, received: &[u8], framer: &Framer) {
+        if ahead.feed(received, framer) {
+            // Without a thread it is all left for the end.
+            self.send(Job::Part(Arc::clone(ahead))).unwrap_or_else(drop);
+        }
+    }
+
+    /// Gives the job back if there is no thread.
+    fn send(&self, job: Job) -> Result<(), Job> {
+        let unfinished = self.unfinished.fetch_add(1, Ordering::Relaxed) + 1;
+        if !self.has_threads_for(unfinished) {
+            self.unfinished.fetch_sub(1, Ordering::Relaxed);
+            return Err(job);
+        }
+        if let Err(SendError(_)) = self.jobs.0.send(job) {
             unreachable!("a receiver is kept here");
         }
+        Ok(())
     }
 
     /// Starts a thread if there are fewer than jobs; false if there is none at all.
@@ -91,15 +115,21 @@ impl Background {
         let jobs = self.jobs.1.clone();
         let work = move || {
             lower_priority();
-            for (message, done) in jobs {
-                let Large {
-                    text, flags, cuts, ..
-                } = &message;
-                let factor = shared.bounds.parsed_factor_max;
-                let compiled =
-                    Compiled::new(&shared.catalog(), text, cuts, *flags, factor, &mut Uuid::new_v4);
-                unfinished.fetch_sub(1, Ordering::Relaxed);
-                done.push(Prepared { message, compiled });
+            for job in jobs {
+                match job {
+                    Job::Part(ahead) => {
+                        ahead.work(&shared);
+                        unfinished.fetch_sub(1, Ordering::Relaxed);
+                    }
+                    Job::Whole(message, done) => {
+                        let compiled =
+                            message
+                                .ahead
+                                .finish(&shared, &message.text, &message.cuts, message.flags);
+                        unfinished.fetch_sub(1, Ordering::Relaxed);
+                        done.push(Prepared { message, compiled });
+                    }
+                }
             }
         };
         let thread = thread::Builder::new().name("background".to_owned());

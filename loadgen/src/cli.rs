@@ -90,7 +90,8 @@ pub struct Options {
     #[arg(long, value_name = "COMMAND")]
     pub spawn: Option<String>,
 
-    /// Command that starts a second server, measured in turns with the first
+    /// Command that starts a second server, measured in turns with the first. Ours answers when a transaction is on disk,
+    /// upstream's before that: --server-arguments=--durability=relaxed compares them on equal terms
     #[arg(long, value_name = "COMMAND")]
     pub against: Option<String>,
 
@@ -219,7 +220,7 @@ impl Options {
                 pid: self.pid,
             },
             (None, Some(command)) => command_target(command),
-            (None, None) => Target::ours(&self.server_arguments, self.via())?,
+            (None, None) => Target::ours(&self.server_arguments, self.via(), self.own_label())?,
         };
         let mut targets = vec![first];
         targets.extend(self.against.as_deref().map(command_target));
@@ -280,6 +281,29 @@ impl Options {
             ca_cert: self.ca_cert.clone(),
             ..tls::Settings::default()
         }
+    }
+
+    /// Whether our own server is measured against another with its default rule of durability, which is stricter than
+    /// upstream's.
+    fn is_unlike(&self) -> bool {
+        let is_ours = self.server.is_none() && self.spawn.is_none();
+        is_ours && self.against.is_some() && !self.server_arguments.contains("--durability")
+    }
+
+    /// What tables call our own server.
+    fn own_label(&self) -> &'static str {
+        if self.is_unlike() {
+            "ovsdb-server (ours, durable)"
+        } else {
+            "ovsdb-server (ours)"
+        }
+    }
+
+    /// What is to be known of the servers by whoever compares them.
+    pub fn notes(&self) -> Vec<String> {
+        let unlike = "Durability is unlike: ovsdb-server (ours) answers when a transaction is on disk, other servers mostly \
+                      before that. Equal terms: --server-arguments=--durability=relaxed.";
+        self.is_unlike().then(|| unlike.to_owned()).into_iter().collect()
     }
 
     /// Whether there are files to write, whoever reads the tables.

@@ -14,6 +14,9 @@ pub fn sheet<'a>(a: (&Path, &'a Results), b: (&Path, &'a Results)) -> Result<She
     let (paths, both) = ([a.0, b.0], [a.1, b.1]);
     let mut sections = Vec::new();
     let mut notes = Vec::new();
+    for (letter, results) in ["A", "B"].iter().zip(both) {
+        notes.extend(results.notes.iter().map(|note| format!("{letter}: {note}")));
+    }
     for runs in &both[0].scenarios {
         let name = &runs[0][0].scenario;
         let Some(others) = scenario(both[1], name) else {

@@ -29,6 +29,7 @@ impl Ledger {
         Ok(Ledger(Mutex::new(Pages {
             results: Results {
                 about: About::now(),
+                notes: options.notes(),
                 scenarios: Vec::new(),
             },
             at_work: None,

@@ -52,7 +52,10 @@ fn load(options: &Options) -> Result<()> {
     let ledger = Arc::new(Ledger::new(options)?);
     let its_ledger = ledger.clone();
     interrupt::watch(move |signal| interrupted(&its_ledger, signal))?;
-    let mut printed = Ok(());
+    let notes = options.notes();
+    let mut printed = notes
+        .iter()
+        .try_for_each(|note| output::print(&format!("{note}\n")));
     let measured = measure_each(
         options,
         &scenarios,
@@ -120,6 +123,7 @@ fn interrupted(ledger: &Ledger, signal: &str) {
 pub fn measure(options: &Options, scenarios: &[Scenario]) -> Result<Results> {
     let mut results = Results {
         about: About::now(),
+        notes: options.notes(),
         scenarios: Vec::new(),
     };
     let through = |runs| {

@@ -17,6 +17,9 @@ use crate::measure::outcome::Outcome;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Results {
     pub about: About,
+    /// What a reader must know of how unlike the servers are.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// By scenario, then by server, then by round.
     pub scenarios: Vec<Vec<Vec<Outcome>>>,
 }

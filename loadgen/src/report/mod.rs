@@ -43,7 +43,7 @@ impl<'a> Sheet<'a> {
             title: format!("OVSDB load: {}", labels.join(" against ")),
             origins: vec![(String::new(), &results.about)],
             sections,
-            notes: Vec::new(),
+            notes: results.notes.clone(),
         }
     }
 

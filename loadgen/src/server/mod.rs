@@ -28,8 +28,8 @@ pub enum Target {
 }
 
 impl Target {
-    /// Our own server, which lies beside this program.
-    pub fn ours(arguments: &str, via: Via) -> Result<Target> {
+    /// Our own server, which tables call `label` and which lies beside this program.
+    pub fn ours(arguments: &str, via: Via, label: &str) -> Result<Target> {
         let program = beside("ovsdb-server")?;
         let network = match via {
             Via::Tcp | Via::Unix => "--remote=ptcp:{port}:127.0.0.1",
@@ -43,7 +43,7 @@ impl Target {
         );
         Ok(Target::Command {
             command,
-            label: "ovsdb-server (ours)".to_owned(),
+            label: label.to_owned(),
         })
     }
 

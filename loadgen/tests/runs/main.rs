@@ -138,6 +138,34 @@ fn two_servers_are_compared_in_turns() {
     );
 }
 
+/// Our server answers when a transaction is on disk, the packaged one before that.
+#[test]
+fn unlike_durability_is_told_of() {
+    let scratch = Scratch::new();
+    let page = scratch.join("page.html");
+    let path = page.display().to_string();
+    let packaged = spawn(&packaged_program("ovsdb-server"));
+    let both = [
+        "--against",
+        &packaged,
+        "--scenario=txn",
+        "--rounds=1",
+        "--report",
+        &path,
+    ];
+    let (succeeded, table, errors) = run(&both);
+    assert!(succeeded, "{errors}");
+    let html = std::fs::read_to_string(&page).expect("it was written");
+    for text in [&table, &html] {
+        assert!(text.contains("Durability is unlike: "), "{text}");
+        assert!(text.contains("ovsdb-server (ours, durable)"), "{text}");
+    }
+    let (succeeded, table, errors) = run(&[&both[..], &["--server-arguments=--durability=relaxed"]].concat());
+    assert!(succeeded, "{errors}");
+    assert!(table.starts_with("txn (20 clients)"), "{table}");
+    assert!(!table.contains("durable"), "{table}");
+}
+
 #[test]
 fn mistakes_are_told_in_one_line() {
     let scratch = Scratch::new();

@@ -3,7 +3,6 @@
 use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
-use ovsdb_io::tls;
 use serde_json::{Value, json};
 use socket2::Socket;
 
@@ -11,6 +10,7 @@ use crate::error::{Failure, Result};
 use crate::fleet::scanner::{Kind, Scanner};
 use crate::fleet::{Address, echo};
 use crate::fold::shorten;
+use crate::server::secured::Secured;
 
 /// Silence after which the connection is made anew: it does not answer the server's probes meanwhile, and five seconds
 /// is the shortest time after which a server gives up on that.
@@ -119,7 +119,7 @@ impl Control {
         let address = &self.address;
         let written = match &mut self.stream {
             Stream::Plain(socket) => socket.write_all(text),
-            Stream::Tls(_, writer) => writer.write_all(text),
+            Stream::Tls(secured) => secured.write_all(text),
         };
         written.map_err(|error| Failure::Lost(format!("lost {address}: {error}")))
     }
@@ -139,12 +139,14 @@ impl Control {
             looked = self.unread.len();
             let lost = |reason: &str| Failure::Lost(format!("lost {}: {reason}", self.address));
             let read = match &mut self.stream {
-                Stream::Plain(socket) => socket.read(&mut chunk),
-                Stream::Tls(reader, _) => reader.read(&mut chunk),
+                Stream::Plain(socket) => socket.read(&mut chunk).inspect(|read| {
+                    self.unread.extend_from_slice(&chunk[..*read]);
+                }),
+                Stream::Tls(secured) => secured.read(&mut self.unread, &mut chunk),
             };
             match read {
                 Ok(0) => return Err(lost("it closed the connection")),
-                Ok(read) => self.unread.extend_from_slice(&chunk[..read]),
+                Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     return Err(silent(
@@ -163,7 +165,7 @@ impl Control {
 #[derive(Debug)]
 enum Stream {
     Plain(Socket),
-    Tls(tls::Reader, tls::Writer),
+    Tls(Secured),
 }
 
 /// The failure of a server that listens and says nothing.
@@ -184,14 +186,8 @@ fn open(address: &Address, patience: Duration) -> Result<Stream> {
     match address {
         Address::Tcp(_) | Address::Unix(_) => Ok(Stream::Plain(socket)),
         Address::Tls(secured) => {
-            let made = tls::connect(
-                &secured.context,
-                socket.into(),
-                &address.to_string(),
-                &secured.host,
-            );
-            made.map(|(reader, writer)| Stream::Tls(reader, writer))
-                .map_err(unreachable)
+            let made = Secured::connect(&secured.context, socket, &secured.host);
+            made.map(Stream::Tls).map_err(unreachable)
         }
     }
 }

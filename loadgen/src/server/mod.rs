@@ -4,6 +4,7 @@ mod certificates;
 pub mod control;
 pub mod database;
 mod janitor;
+mod secured;
 pub mod spawn;
 mod version;
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use loadgen::fleet::Address;
 use loadgen::server::Control;
-use ovsdb_harness::{Peer, Scratch, Server};
+use ovsdb_harness::pki::{Authority, Pki};
+use ovsdb_harness::server::create_database;
+use ovsdb_harness::{Peer, Scratch, Server, ServerOptions};
 use serde_json::{Value, json};
 
 use crate::{run, southbound_server_of};
@@ -156,4 +158,46 @@ fn probes_are_answered_with_what_they_ask() {
         .collect();
     let answer = json!({"id": ["probe", 7], "result": [1, "a"], "error": null});
     assert!(messages.contains(&answer), "{came}");
+}
+
+/// Not by a number of the system's.
+#[test]
+fn certificates_that_are_refused_are_told_of_in_words() {
+    for peer in PEERS {
+        let scratch = Scratch::new();
+        let pki = Pki::new(&scratch);
+        let server = pki.identity("server", Authority::Servers);
+        let client = pki.identity("client", Authority::Clients);
+        let stranger = pki.self_signed("stranger");
+        let [servers, clients] = [Authority::Servers, Authority::Clients].map(|of| pki.authority(of));
+        let schema = scratch.write(
+            "sb.ovsschema",
+            loadgen::server::database::schema(None).expect("there is always one"),
+        );
+        let file = create_database(Peer::Packaged, &scratch, "sb.db", &schema);
+        let mut options = ServerOptions::new(peer, "sb").database(&file);
+        for option in server.options(&clients) {
+            options = options.argument(option);
+        }
+        let running = options.argument("--remote=pssl:0:127.0.0.1").start(&scratch);
+        let remote = format!("ssl:127.0.0.1:{}", running.logged_port(1));
+        let run_as = |options: [String; 3]| {
+            let options = options.iter().map(String::as_str);
+            let line = ["--server", &remote, "--scenario=connect"]
+                .into_iter()
+                .chain(options);
+            run(&line.collect::<Vec<_>>())
+        };
+        let (succeeded, _, errors) = run_as(client.options(&servers));
+        assert!(succeeded, "{peer:?}: {errors}");
+        for (identity, authority, expected) in [
+            (&client, &clients, "invalid peer certificate"),
+            (&stranger, &servers, "received fatal alert"),
+        ] {
+            let (succeeded, _, errors) = run_as(identity.options(authority));
+            assert!(!succeeded, "{peer:?}");
+            assert!(errors.contains(expected), "{peer:?}: {errors}");
+            assert_eq!(errors.lines().count(), 1, "{errors}");
+        }
+    }
 }

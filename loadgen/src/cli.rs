@@ -10,7 +10,7 @@ use ovsdb_io::tls;
 use crate::error::{Failure, Result};
 use crate::fleet::Address;
 use crate::limits;
-use crate::scenario::{self, Settings};
+use crate::scenario::{self, Scenario, Settings};
 use crate::server::{Target, Via, database};
 use crate::workload::Workload;
 
@@ -57,6 +57,9 @@ pub enum Command {
         page: PathBuf,
     },
 }
+
+/// Unanswered transactions of a writer, unless the user says how many.
+const DEPTH: u16 = 1;
 
 /// What is run, on which servers, and where results go.
 #[derive(Clone, Debug, Parser)]
@@ -130,7 +133,7 @@ pub struct Options {
     pub rate: Option<f64>,
 
     /// Unanswered transactions of a writer
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(limits::DEPTH_MAX)))]
+    #[arg(long, value_name = "N", default_value_t = DEPTH, value_parser = clap::value_parser!(u16).range(1..=i64::from(limits::DEPTH_MAX)))]
     pub depth: u16,
 
     /// Ask for transactions to be durable
@@ -280,6 +283,39 @@ impl Options {
             certificate: self.certificate.clone(),
             ca_cert: self.ca_cert.clone(),
             ..tls::Settings::default()
+        }
+    }
+
+    /// Fails for an option that none of the scenarios which the user has named does anything with; gives the other ones
+    /// that a scenario does not have, in a line for each, if the user has named none.
+    pub fn check(&self, scenarios: &[Scenario]) -> Result<Vec<String>> {
+        if let (Some(remote), true) = (&self.server, self.tls)
+            && !remote.starts_with("ssl:")
+        {
+            return Err(Failure::Usage(format!(
+                "--tls is for servers that are started; with --server {remote} use ssl:HOST:PORT"
+            )));
+        }
+        let given = [
+            ("--rate", self.rate.is_some()),
+            ("--depth", self.depth != DEPTH),
+            ("--durable", self.durable),
+        ];
+        let mut unused = Vec::new();
+        for (option, _) in given.into_iter().filter(|(_, is_given)| *is_given) {
+            let without: Vec<&str> = scenarios
+                .iter()
+                .filter(|scenario| !scenario.takes.contains(&option))
+                .map(|scenario| scenario.name)
+                .collect();
+            if !without.is_empty() {
+                unused.push(format!("{option} means nothing to {}", without.join(", ")));
+            }
+        }
+        let is_chosen = !self.scenario.is_empty() || self.workload.is_some();
+        match unused.first() {
+            Some(first) if is_chosen => Err(Failure::Usage(first.clone())),
+            _ => Ok(unused),
         }
     }
 

@@ -49,6 +49,7 @@ fn load(options: &Options) -> Result<()> {
         (None, []) => by_default(options)?,
         (None, names) => by_names(names.iter().map(String::as_str))?,
     };
+    let unused = options.check(&scenarios)?;
     let ledger = Arc::new(Ledger::new(options)?);
     let its_ledger = ledger.clone();
     interrupt::watch(move |signal| interrupted(&its_ledger, signal))?;
@@ -77,6 +78,7 @@ fn load(options: &Options) -> Result<()> {
     measured?;
     written?;
     tell_left_out(options);
+    unused.iter().for_each(|unused| output::tell(unused));
     printed
 }
 

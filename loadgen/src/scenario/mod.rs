@@ -86,6 +86,8 @@ pub struct Scenario {
     pub summary: &'static str,
     /// Whether it stops, starts or controls the server, which must have been started for it.
     pub controls: bool,
+    /// The options that not every scenario has and this one does.
+    pub takes: &'static [&'static str],
     /// Whether it fills in a site, for which the database must be empty.
     fills: bool,
     run: fn(&mut Trial<'_>) -> Result<()>,
@@ -96,6 +98,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "connect",
         summary: "all clients connect at once",
+        takes: &[],
         controls: false,
         fills: false,
         run: connect::run,
@@ -103,6 +106,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "fanout",
         summary: "all clients hear of each change",
+        takes: &["--rate"],
         controls: false,
         fills: false,
         run: fanout::run,
@@ -110,6 +114,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "txn",
         summary: "small transactions",
+        takes: &["--rate", "--depth", "--durable"],
         controls: false,
         fills: true,
         run: txn::run,
@@ -117,6 +122,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "nbcfg",
         summary: "every chassis answers a change of nb_cfg and sees its own answer",
+        takes: &[],
         controls: false,
         fills: true,
         run: nbcfg::run_conditional,
@@ -124,6 +130,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "nbcfg-all",
         summary: "the same where every chassis sees all answers",
+        takes: &[],
         controls: false,
         fills: true,
         run: nbcfg::run_all,
@@ -131,6 +138,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "condfan",
         summary: "each change concerns few clients, by their datapaths",
+        takes: &["--rate"],
         controls: false,
         fills: true,
         run: condfan::run,
@@ -138,6 +146,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "sync",
         summary: "all clients ask for everything at once",
+        takes: &[],
         controls: false,
         fills: true,
         run: sync::run,
@@ -145,6 +154,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "bulk",
         summary: "one transaction of many insertions",
+        takes: &[],
         controls: false,
         fills: true,
         run: bulk::run,
@@ -152,6 +162,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "slow",
         summary: "a tenth of the clients stops reading for a while",
+        takes: &[],
         controls: false,
         fills: false,
         run: slow::run,
@@ -159,6 +170,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "restart",
         summary: "the server restarts and everybody comes back",
+        takes: &[],
         controls: true,
         fills: true,
         run: restart::run,
@@ -166,6 +178,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "claim",
         summary: "every chassis claims its ports and reports them up",
+        takes: &["--rate"],
         controls: false,
         fills: true,
         run: claim::run,
@@ -173,6 +186,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "storm",
         summary: "one writer changes one row as fast as it can, all clients hear of it",
+        takes: &[],
         controls: false,
         fills: false,
         run: storm::run,
@@ -180,6 +194,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "storm-distinct",
         summary: "one writer changes many rows as fast as it can, all clients hear of each",
+        takes: &[],
         controls: false,
         fills: true,
         run: storm::run_distinct,
@@ -187,6 +202,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "port-create",
         summary: "one port with its ACLs and address after another",
+        takes: &[],
         controls: false,
         fills: true,
         run: port_create::run,
@@ -194,6 +210,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "density-light",
         summary: "pods start one after the other",
+        takes: &[],
         controls: false,
         fills: true,
         run: density_light::run,
@@ -201,6 +218,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "density-heavy",
         summary: "pods start and become services",
+        takes: &[],
         controls: false,
         fills: true,
         run: density_heavy::run,
@@ -208,6 +226,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "cluster-density",
         summary: "namespaces with pods that build, pods that stay, and services",
+        takes: &[],
         controls: false,
         fills: true,
         run: cluster_density::run,
@@ -215,6 +234,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "netpol",
         summary: "namespaces with pods and network policies",
+        takes: &[],
         controls: false,
         fills: true,
         run: netpol::run,
@@ -222,6 +242,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "dump-cond",
         summary: "clients ask for the rows of five datapaths of many",
+        takes: &[],
         controls: false,
         fills: true,
         run: dump_cond::run,
@@ -229,6 +250,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "cond-change",
         summary: "clients with thousands of clauses add one, at once",
+        takes: &[],
         controls: false,
         fills: true,
         run: cond_change::run,
@@ -236,6 +258,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "compact",
         summary: "echoes and commits while the database is compacted",
+        takes: &[],
         controls: true,
         fills: true,
         run: compact::run,
@@ -243,6 +266,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "open",
         summary: "the server starts on a large file",
+        takes: &[],
         controls: true,
         fills: true,
         run: open::run,
@@ -253,6 +277,7 @@ pub const SCENARIOS: &[Scenario] = &[
 pub const WORKLOAD: Scenario = Scenario {
     name: "workload",
     summary: "what a file describes",
+    takes: &[],
     controls: false,
     fills: true,
     run: workload::run,

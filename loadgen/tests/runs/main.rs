@@ -277,6 +277,22 @@ fn mistakes_are_told_in_one_line() {
         (&["--clients=0"], "invalid value '0' for '--clients <N>'"),
         (&["--rate=-1"], "a number above 0 is needed"),
         (&["--patience=1e300"], "1000000 at most"),
+        (
+            &["--scenario=connect", "--rate=100"],
+            "--rate means nothing to connect",
+        ),
+        (
+            &["--scenario=txn", "--scenario=fanout", "--depth=7"],
+            "--depth means nothing to fanout",
+        ),
+        (
+            &["--scenario=storm", "--durable"],
+            "--durable means nothing to storm",
+        ),
+        (
+            &["--server=tcp:127.0.0.1:1", "--tls"],
+            "--tls is for servers that are started; with --server tcp:127.0.0.1:1 use ssl:HOST:PORT",
+        ),
         (&["--rate=1e-20"], "0.000001 at least"),
         (
             &["--rate=1e6", "--seconds=1e6"],

@@ -22,7 +22,8 @@ use crate::workload::Workload;
     name = "loadgen",
     version,
     args_override_self = true,
-    args_conflicts_with_subcommands = true
+    args_conflicts_with_subcommands = true,
+    after_help = "loadgen --list tells what each scenario does."
 )]
 pub struct CommandLine {
     #[command(subcommand)]
@@ -295,6 +296,12 @@ impl Options {
             return Err(Failure::Usage(format!(
                 "--tls is for servers that are started; with --server {remote} use ssl:HOST:PORT"
             )));
+        }
+        if let (Some(json), Some(report)) = (&self.json, &self.report)
+            && json == report
+        {
+            let path = json.display();
+            return Err(Failure::Usage(format!("--json and --report are both {path}")));
         }
         let given = [
             ("--rate", self.rate.is_some()),

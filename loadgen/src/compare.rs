@@ -23,12 +23,13 @@ pub fn sheet<'a>(a: (&Path, &'a Results), b: (&Path, &'a Results)) -> Result<She
             notes.push(format!("{name} is in A only."));
             continue;
         };
-        sections.extend(runs.iter().zip(others).map(|(a, b)| pair(a, b)));
+        let has_several = runs.len() > 1 || others.len() > 1;
+        sections.extend(runs.iter().zip(others).map(|(a, b)| pair(a, b, has_several)));
         if runs.len() != others.len() {
             notes.push(format!(
-                "{name}: A measured {} servers and B {}; the rest is left out.",
-                runs.len(),
-                others.len()
+                "{name}: A measured {} and B {}; the rest is left out.",
+                servers(runs.len()),
+                servers(others.len())
             ));
         }
     }
@@ -65,9 +66,15 @@ fn scenario<'a>(results: &'a Results, name: &str) -> Option<&'a Vec<Vec<Outcome>
     results.scenarios.iter().find(|runs| runs[0][0].scenario == name)
 }
 
-fn pair<'a>(a: &'a [Outcome], b: &'a [Outcome]) -> Section<'a> {
+fn servers(number: usize) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} server{plural}")
+}
+
+/// The runs of a server of each; the title names these if there are others, too.
+fn pair<'a>(a: &'a [Outcome], b: &'a [Outcome], has_several: bool) -> Section<'a> {
     let (first, second) = (&a[0], &b[0]);
-    let title = if first.clients == second.clients {
+    let mut title = if first.clients == second.clients {
         section::title(first)
     } else {
         format!(
@@ -75,6 +82,11 @@ fn pair<'a>(a: &'a [Outcome], b: &'a [Outcome]) -> Section<'a> {
             first.scenario, first.clients, second.clients
         )
     };
+    if has_several && first.server == second.server {
+        title = format!("{title} on {}", first.server);
+    } else if has_several {
+        title = format!("{title} on {} (A) and {} (B)", first.server, second.server);
+    }
     Section {
         title,
         runs: vec![a, b],

@@ -31,7 +31,10 @@ fn main() -> ExitCode {
         Err(Failure::Unheard) => ExitCode::from(UNHEARD),
         Err(failure) => {
             output::tell(&failure.to_string());
-            ExitCode::FAILURE
+            match failure {
+                Failure::Usage(_) => ExitCode::from(USAGE),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }

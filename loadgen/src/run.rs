@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::cli::{Command, CommandLine, Options, raise_descriptors};
+use crate::cli::{Command, CommandLine, Options};
 use crate::compare;
 use crate::error::Result;
 use crate::interrupt;
@@ -144,12 +144,16 @@ fn measure_each(
     mut through: impl FnMut(Vec<Vec<Outcome>>) -> Result<()>,
 ) -> Result<()> {
     let (targets, settings) = (options.targets()?, options.settings()?);
-    raise_descriptors(options.clients)?;
     for scenario in scenarios {
         let name = settings.name(*scenario);
         let mut runs = vec![Vec::new(); targets.len()];
-        for _ in 0..options.rounds() {
-            for (target, runs) in targets.iter().zip(&mut runs) {
+        for round in 0..options.rounds() {
+            let mut turns: Vec<_> = targets.iter().zip(&mut runs).collect();
+            // What comes first in a round may have it easier, or harder.
+            if round % 2 == 1 {
+                turns.reverse();
+            }
+            for (target, runs) in turns {
                 begins(name, &target.label());
                 runs.push(scenario::run(*scenario, target, &settings)?);
             }

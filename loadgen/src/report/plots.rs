@@ -37,9 +37,10 @@ pub(super) fn ratios(section: &Section<'_>) -> Option<Ratios> {
 /// The percentile curves of all runs.
 fn percentiles(section: &Section<'_>, name: &str) -> Chart {
     let mut lines = Vec::new();
-    let mut count = 0;
+    let mut counts = Vec::new();
     for (number, (label, runs)) in names(section).into_iter().zip(&section.runs).enumerate() {
         let found = runs.iter().flat_map(|outcome| &outcome.distributions);
+        let mut count = 0;
         for distribution in found.filter(|distribution| distribution.name == name) {
             count += distribution.count;
             lines.push(Line {
@@ -49,9 +50,10 @@ fn percentiles(section: &Section<'_>, name: &str) -> Chart {
                 points: curve(distribution),
             });
         }
+        counts.push(whole(count));
     }
     Chart {
-        title: format!("{name}: percentiles of {} latencies", whole(count)),
+        title: format!("{name}: percentiles of {} latencies", counts.join(" and ")),
         x: Axis::new("share that took no longer", Scale::Nines, Unit::Count),
         y: Axis::new("latency", Scale::Log, Unit::Seconds),
         lines,

@@ -50,7 +50,7 @@ fn table(section: &Section<'_>) -> Markup {
                     tr {
                         th { "figure" }
                         @for (name, class) in names(section).iter().zip(["a", "b"]) { th.(class) { span.server { (name) } } }
-                        @if is_comparison { th { "A is better" } }
+                        @if is_comparison { th { "times better A is" } }
                     }
                 }
                 tbody { @for figure in section.figures() { (row(section, figure)) } }

@@ -491,6 +491,7 @@ impl Trial<'_> {
         series: &'static [&'static str],
         behaviour: impl Fn(usize) -> B,
     ) -> Result<Fleet<B>> {
+        crate::cli::raise_descriptors(u32::try_from(clients).unwrap_or(u32::MAX))?;
         let threads = self.settings.threads.min(clients);
         let connecting_max = self.settings.connecting_max;
         self.own_memory = self.own_memory.or_else(own_memory::resident);

@@ -187,8 +187,6 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     require(&trial.columns, &workload)?;
     let groups = ranges(&workload.clients, trial.settings.clients);
     let clients = groups.last().map_or(0, |group| group.end);
-    // Groups with a count may be more than were asked for.
-    crate::cli::raise_descriptors(u32::try_from(clients).unwrap_or(u32::MAX))?;
     let length = workload
         .seconds
         .map_or(trial.settings.length, Duration::from_secs_f64);

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use ovsdb_io::tls;
 
 use crate::error::{Failure, Result};
+use crate::fold::shorten;
 
 /// An authority, and what it has signed for the server and for all clients.
 #[derive(Debug)]
@@ -73,7 +74,9 @@ impl Certificates {
             .output()
             .map_err(|error| machine(error.to_string()))?;
         if !made.status.success() {
-            return Err(machine(String::from_utf8_lossy(&made.stderr).into_owned()));
+            let said = String::from_utf8_lossy(&made.stderr);
+            let lines: Vec<&str> = said.split_whitespace().collect();
+            return Err(machine(shorten(lines.join(" ").as_bytes())));
         }
         Ok(())
     }

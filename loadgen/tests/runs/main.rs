@@ -319,12 +319,16 @@ fn a_command_line_that_makes_no_sense_has_a_status_of_its_own() {
     for (arguments, expected) in [
         (&["--nonsense"][..], 2),
         (&["--scenario=nonsense"], 2),
+        (&["--schema=/nowhere"], 2),
+        (&["--json=x", "--report=x"], 2),
+        (&["compare", "/nowhere", "/nowhere"], 2),
         (&["--scenario=txn", "--server=tcp:127.0.0.1:1"], 1),
         (&["--list"], 0),
         (&["--help"], 0),
         (&["--version"], 0),
     ] {
-        let status = loadgen(arguments)
+        let status = Command::new(env!("CARGO_BIN_EXE_loadgen"))
+            .args(arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status()
@@ -383,8 +387,8 @@ fn too_low_a_limit_of_descriptors_is_told_of() {
         .expect("there is a shell");
     assert!(!output.status.success());
     let errors = String::from_utf8_lossy(&output.stderr);
-    let expected =
-        "loadgen: 500 clients need 564 open files, but the limit is 100; raise it with: ulimit -n 564\n";
+    let expected = "loadgen: connect on ovsdb-server (ours): 500 clients need 564 open files, but the limit is 100; raise it with: \
+         ulimit -n 564\n";
     assert_eq!(errors, expected);
 }
 

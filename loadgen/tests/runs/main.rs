@@ -3,6 +3,7 @@
 mod checks;
 mod ends;
 mod liar;
+mod measures;
 mod output;
 mod running;
 

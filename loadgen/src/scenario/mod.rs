@@ -354,6 +354,8 @@ fn attempt(scenario: Scenario, name: &str, target: &Target, settings: &Settings)
             };
             trial.play(scenario)
         });
+    // Its processor time would be that of a process which is gone.
+    server.require_foreground()?;
     if let Err(failure) = result {
         return Err(server.explain(failure));
     }

@@ -1,5 +1,6 @@
 //! Servers under load: those that run already and those that are started for a trial.
 
+mod background;
 mod certificates;
 pub mod control;
 pub mod database;
@@ -109,6 +110,14 @@ impl Server {
     /// What its program says of its version, in a line; `None` if its process is not known.
     pub fn version(&self) -> Option<String> {
         self.process().and_then(version::of)
+    }
+
+    /// Fails if a server that was started here has left for the background: what was measured is not the server then.
+    pub fn require_foreground(&mut self) -> Result<()> {
+        match self {
+            Server::Running { .. } => Ok(()),
+            Server::Spawned(spawned) => spawned.require_foreground(),
+        }
     }
 
     /// Fails unless the server can be stopped, started and told what to do.

@@ -13,6 +13,7 @@ use crate::fleet::Address;
 use crate::limits::{START_PAUSE, STOP_MAX};
 use crate::measure::process::Process;
 use crate::output;
+use crate::server::background;
 use crate::server::certificates::Certificates;
 use crate::server::janitor::Janitor;
 use crate::server::{Control, database};
@@ -163,6 +164,7 @@ impl Spawned {
         let deadline = Instant::now() + self.patience;
         loop {
             if let Ok(Some(status)) = self.child.try_wait() {
+                self.require_foreground()?;
                 let said = self.last_words();
                 return Err(Failure::Server(format!(
                     "the server ended with {status} instead of serving{said}"
@@ -186,6 +188,19 @@ impl Spawned {
                 Err(_) => std::thread::sleep(START_PAUSE),
             }
         }
+    }
+
+    /// Fails if the process that was started has ended and others serve instead of it, which are ended.
+    pub(super) fn require_foreground(&mut self) -> Result<()> {
+        let has_left = matches!(self.child.try_wait(), Ok(Some(status)) if status.success());
+        if has_left && background::end(self.directory.path()) > 0 {
+            return Err(Failure::Usage(format!(
+                "the command \"{}\" puts its server into the background, where it cannot be measured; it must stay in the \
+                 foreground (no --detach)",
+                self.command
+            )));
+        }
+        Ok(())
     }
 
     /// The last line that the server wrote, after a colon.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use loadgen::measure::results::Results;
+use ovsdb_harness::peer::packaged_program;
 use ovsdb_harness::{Peer, Scratch, wait};
 
 use crate::{loadgen, run, spawn};
@@ -133,4 +134,24 @@ fn a_failure_leaves_the_results_of_what_was_through() {
         "{errors}"
     );
     assert_eq!(through(&json), ["txn"]);
+}
+
+/// Its processor time and memory would be unknown, and nobody would end it.
+#[test]
+fn a_server_that_leaves_for_the_background_is_refused_and_ended() {
+    for server in [Peer::Ours.server(), packaged_program("ovsdb-server")] {
+        let scratch = Scratch::new();
+        let pid = scratch.join("pid");
+        let command = format!(
+            "{} --detach --no-chdir --pidfile={}",
+            spawn(&server),
+            pid.display()
+        );
+        let (succeeded, _, errors) = run(&["--scenario=connect", "--spawn", &command]);
+        assert!(!succeeded);
+        assert!(errors.contains("puts its server into the background"), "{errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+        // It removes the file when it ends.
+        wait::until("the server's end", || (!pid.exists()).then_some(()));
+    }
 }

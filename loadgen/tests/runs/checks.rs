@@ -99,9 +99,11 @@ fn a_missing_update_fails_every_scenario() {
     }
 }
 
+/// But for `cond-change`, whose clients are told of nothing before they change their conditions.
 #[test]
 fn wrong_first_contents_fail_every_scenario() {
-    for scenario in UPDATED.iter().chain(&["sync", "dump-cond"]) {
+    let updated = UPDATED.iter().filter(|name| **name != "cond-change");
+    for scenario in updated.chain(&["sync", "dump-cond"]) {
         println!("{}", lie_in(scenario, Lie::WrongContents));
     }
 }

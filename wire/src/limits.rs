@@ -21,8 +21,9 @@ pub const PARSED_FACTOR_MAX: usize = 4;
 pub const PARSED_SLACK_BYTES: usize = 12 << 20;
 
 /// Up to this length a text goes through simd-json, whose copy of the text, structural index and tape take
-/// several times the text for the time of the parse; the strict parser has no such intermediate forms.
-pub const SIMD_TEXT_BYTES_MAX: usize = 4 << 20;
+/// up to ten times the text for the time of the parse; the strict parser has no such intermediate forms. Longer texts
+/// are parsed in pieces where they can be.
+pub const SIMD_TEXT_BYTES_MAX: usize = 256 << 10;
 
 /// A large message is parsed in pieces of about this size: the parser's buffers and the arena stay in the processor's
 /// cache, and a message of any size takes little memory beside its text.

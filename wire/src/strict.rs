@@ -245,6 +245,8 @@ impl<'a> Strict<'a, '_> {
 
 /// Appends to `out` what `raw`, the inside of a string, stands for. The error is upstream's text.
 fn unescape(mut raw: &[u8], out: &mut Vec<u8>) -> Result<(), Cow<'static, str>> {
+    // An escape is never shorter than what it stands for.
+    out.reserve(raw.len());
     while let Some(at) = raw.iter().position(|&byte| byte == b'\\') {
         out.extend_from_slice(&raw[..at]);
         raw = &raw[at + 1..];

@@ -231,10 +231,22 @@ impl Worker {
         text: &mut [u8],
         flags: Flags,
     ) -> Result<Handed, Refusal> {
-        if Parser::spares(text.len(), flags) {
+        let outcome = if Parser::spares(text.len(), flags) {
             self.hand_over(io, session, text, flags)
         } else {
             self.hand_over(io, session, &mut text.to_vec(), flags)
+        };
+        self.forget_large();
+        outcome
+    }
+
+    /// Gives back what parsing a large message has taken.
+    fn forget_large(&mut self) {
+        if self.arena.allocated_bytes() > ARENA_KEEP_BYTES {
+            self.arena = Bump::new();
+        }
+        if self.scratch.capacity() > ARENA_KEEP_BYTES {
+            self.scratch = Vec::new();
         }
     }
 
@@ -247,13 +259,8 @@ impl Worker {
         flags: Flags,
     ) -> Result<Handed, Refusal> {
         let bytes = text.len();
-        if self.arena.allocated_bytes() > ARENA_KEEP_BYTES {
-            self.arena = Bump::new();
-        }
+        self.forget_large();
         self.arena.reset();
-        if self.scratch.capacity() > ARENA_KEEP_BYTES {
-            self.scratch = Vec::new();
-        }
         self.with_sessions(io, |sessions, machine| sessions.prepare(machine));
         // Parsing works in place, and a message that has to wait is parsed again.
         let text = if self.sessions.may_wait(session) && !Parser::spares(bytes, flags) {

@@ -309,6 +309,31 @@ mod tests {
         }
     }
 
+    /// Nothing after it is executed, so what is wrong there is not looked at.
+    #[test]
+    fn what_follows_an_abort_is_counted_only() {
+        let catalog = catalog();
+        for at in [0, 700, 1999] {
+            let mut operations = operations(2000);
+            operations[at] = r#"{"op":"abort"}"#.to_owned();
+            if let Some(last) = operations.get_mut(at + 1..).and_then(<[_]>::last_mut) {
+                *last = r#"{"op":"none"}"#.to_owned();
+            }
+            let operations = operations.join(",");
+            let whole = format!("[{operations}]");
+            let arena = Bump::new();
+            let value = strict::parse(whole.as_bytes(), &arena).unwrap();
+            let schema = &catalog.databases[0].schema;
+            let expected = Program::compile(schema, value.as_array().unwrap(), &mut counter());
+            let message = format!(r#"{{"id":7,"method":"transact","params":["D",{operations}]}}"#);
+            let compiled = compile(&catalog, &message).expect("it is good");
+            assert!(
+                format!("{:?}", compiled.program) == format!("{expected:?}"),
+                "{at}"
+            );
+        }
+    }
+
     #[test]
     fn a_message_compiles_alike_however_much_of_it_came_first() {
         let catalog = catalog();
@@ -372,7 +397,6 @@ mod tests {
                 r#"{"op":"insert","table":"T","uuid-name":"r3","row":{}}"#,
             )),
             transact(&with(1500, r#"{"op":"comment","comment":"\x"}"#)),
-            transact(&with(1999, r#"{"op":"abort"}"#)),
         ] {
             assert!(compile(&catalog, &message).is_none(), "{}", &message[..80]);
         }

@@ -36,6 +36,7 @@ pub use shared::{Catalog, Shared, Which, WorkerEvent};
 use crate::hash::{HashMap, HashSet};
 use crate::ids::{CommitSeq, RequestId, SessionId, WorkerId};
 use crate::inbox::Inbox;
+use crate::limits::SLICE_CHUNK_BYTES;
 use crate::locks::Notice;
 use crate::sequencer::{Event, Ticket, Told};
 use bytes::Bytes;
@@ -349,7 +350,13 @@ impl Sessions {
                     has_seen(&self.locals, epoch, seq),
                     "published before it is answered"
                 );
-                self.push_reply(id, reply::result(&request.id, &body), machine);
+                if body.len() < SLICE_CHUNK_BYTES {
+                    self.push_reply(id, reply::result(&request.id, &body), machine);
+                } else {
+                    // Not copied.
+                    let reply = reply::gathered_result(&request.id, vec![body.into()]);
+                    self.push_segments(id, reply, machine);
+                }
             }
         }
         self.resume_if_ready(id, machine);

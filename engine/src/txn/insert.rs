@@ -16,7 +16,7 @@ use uuid::Uuid;
 #[derive(Debug)]
 pub(super) struct Insert {
     pub(super) table: TableId,
-    explicit: Option<Explicit>,
+    explicit: Option<Box<Explicit>>,
     /// An error here comes after that of a duplicate explicit uuid, so it waits for execution.
     row: Result<Row>,
 }
@@ -35,7 +35,12 @@ impl Insert {
         shape: &operation::Insert<'_>,
         names: &mut Names<'_>,
     ) -> Result<Insert> {
-        let explicit = shape.uuid.as_ref().map(Explicit::parse).transpose()?;
+        let explicit = shape
+            .uuid
+            .as_ref()
+            .map(Explicit::parse)
+            .transpose()?
+            .map(Box::new);
         let uuid = explicit.as_ref().map(|explicit| explicit.uuid);
         let row = build(schema.table(table), shape, uuid, names);
         match (&explicit, row) {

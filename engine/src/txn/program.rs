@@ -33,12 +33,12 @@ pub struct Program {
 /// One operation.
 #[derive(Debug)]
 pub(super) enum Op {
+    /// What large transactions consist of. The others are larger.
     Insert(Insert),
-    Select(Select),
-    Update(Update),
-    Mutate(Mutate),
-    Delete(Delete),
-    /// Rare, and larger than all others.
+    Select(Box<Select>),
+    Update(Box<Update>),
+    Mutate(Box<Mutate>),
+    Delete(Box<Delete>),
     Wait(Box<Wait>),
     Commit {
         durable: bool,
@@ -50,7 +50,7 @@ pub(super) enum Op {
 }
 
 const _: () = assert!(
-    size_of::<Result<Op>>() <= 64,
+    size_of::<Result<Op>>() <= 32,
     "a transaction may have a million of them"
 );
 
@@ -133,6 +133,8 @@ pub struct Compiler {
     schema: Arc<Schema>,
     names: Known,
     operations: Vec<Result<Op>>,
+    /// Operations of the request so far: as many, or more if one of them is an `abort`.
+    count: usize,
 }
 
 /// An operation is wrong in itself; what is to be said of it only the whole request can tell.
@@ -145,24 +147,34 @@ impl Compiler {
             schema: Arc::clone(schema),
             names: Known::default(),
             operations: Vec::new(),
+            count: 0,
         }
     }
 
-    /// Adds the operations that follow. `entropy` makes row uuids and versions.
+    /// Adds the operations that follow. None is looked at after an `abort`, as in [`Program::compile`]. `entropy` makes row uuids and versions.
     pub fn push(
         &mut self,
         ops: &[Value<'_>],
         entropy: &mut dyn FnMut() -> Uuid,
     ) -> std::result::Result<(), Wrong> {
+        let is_aborted = self.count > self.operations.len() || self.operations.last().is_some_and(is_abort);
+        self.count += ops.len();
+        if is_aborted {
+            return Ok(());
+        }
         let mut names = Names::new(&mut self.names, entropy);
         self.operations.reserve(ops.len());
         for value in ops {
             // The numbers are for messages, which are not given here.
             let operation = compile_one(&self.schema, value, 1, 1, &mut names);
-            if is_last(&operation) {
+            let is_last = is_last(&operation);
+            if is_last && !is_abort(&operation) {
                 return Err(Wrong);
             }
             self.operations.push(operation);
+            if is_last {
+                break;
+            }
         }
         Ok(())
     }
@@ -170,10 +182,15 @@ impl Compiler {
     pub fn finish(self) -> Program {
         Program {
             schema: self.schema,
-            count: self.operations.len(),
             operations: self.operations,
+            count: self.count,
         }
     }
+}
+
+/// True for `abort`, of which the same is to be said wherever it stands.
+fn is_abort(operation: &Result<Op>) -> bool {
+    matches!(operation, Err(error) if error.tag == Tag::Aborted)
 }
 
 /// True if nothing after the operation is ever executed.
@@ -249,16 +266,18 @@ fn compile_one(
     };
     Ok(match &shape {
         Operation::Insert(shape) => Op::Insert(Insert::compile(schema, table_of(shape.table), shape, names)?),
-        Operation::Select(shape) => Op::Select(Select::compile(schema, table_of(shape.table), shape, names)?),
-        Operation::Update(shape) => Op::Update(Update::compile(
-            schema,
-            table_of(shape.table),
-            shape,
-            value,
-            names,
-        )?),
-        Operation::Mutate(shape) => Op::Mutate(Mutate::compile(schema, table_of(shape.table), shape, names)?),
-        Operation::Delete(shape) => Op::Delete(Delete::compile(schema, table_of(shape.table), shape, names)?),
+        Operation::Select(shape) => {
+            Op::Select(Select::compile(schema, table_of(shape.table), shape, names)?.into())
+        }
+        Operation::Update(shape) => {
+            Op::Update(Update::compile(schema, table_of(shape.table), shape, value, names)?.into())
+        }
+        Operation::Mutate(shape) => {
+            Op::Mutate(Mutate::compile(schema, table_of(shape.table), shape, names)?.into())
+        }
+        Operation::Delete(shape) => {
+            Op::Delete(Delete::compile(schema, table_of(shape.table), shape, names)?.into())
+        }
         Operation::Wait(shape) => {
             let wait = Wait::compile(schema, table_of(shape.table), shape, names)?;
             Op::Wait(Box::new(wait))

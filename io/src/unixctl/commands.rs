@@ -147,9 +147,9 @@ impl Commands {
     /// The handler for `name` with so many arguments, or why there is none.
     pub(super) fn find(&self, name: &str, argument_count: usize) -> Result<Handler, String> {
         let Some(command) = self.0.get(name) else {
-            return Err(format!(
-                "\"{name}\" is not a valid command (use \"list-commands\" to see a list of valid commands)"
-            ));
+            // Of the right size at once: a name may be long.
+            let reason = "\" is not a valid command (use \"list-commands\" to see a list of valid commands)";
+            return Err(["\"", name, reason].concat());
         };
         let (least, most) = (*command.arguments.start(), *command.arguments.end());
         if argument_count < least {

@@ -13,10 +13,10 @@ use ovsdb_wire::message::{self, Message};
 use ovsdb_wire::strict;
 use ovsdb_wire::value::Value;
 use ovsdb_wire::write::{self, Members};
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -146,19 +146,25 @@ async fn serve(mut stream: UnixStream, commands: Rc<RefCell<Commands>>) {
     loop {
         let end = match framer.scan(&unread) {
             Ok(Scan::Text { end, .. }) => end,
-            Ok(Scan::Incomplete) => match stream.read_buf(&mut unread).await {
-                Ok(0) | Err(_) => return,
-                Ok(_) => continue,
-            },
+            Ok(Scan::Incomplete) => {
+                if unread.len() == unread.capacity() {
+                    // Fourfold: fewer copies of what is long are left behind.
+                    unread.reserve(3 * unread.len());
+                }
+                match stream.read_buf(&mut unread).await {
+                    Ok(0) | Err(_) => return,
+                    Ok(_) => continue,
+                }
+            }
             Err(error) => {
                 return log::warn!(target: "unixctl", "{name}: error parsing stream: {error}");
             }
         };
-        let reply = match answer(&name, &unread[..end], &mut format, &commands).await {
+        let text = take_front(&mut unread, end);
+        let reply = match answer(&name, text, &mut format, &commands).await {
             Ok(reply) => reply,
             Err(error) => return log::warn!(target: "unixctl", "{name}: {error}"),
         };
-        unread.drain(..end);
         if messages::are_wanted() {
             messages::tell_sent(&name, &reply);
         }
@@ -168,15 +174,33 @@ async fn serve(mut stream: UnixStream, commands: Rc<RefCell<Commands>>) {
     }
 }
 
+/// Takes the first `end` bytes out of `unread`.
+fn take_front(unread: &mut Vec<u8>, end: usize) -> Vec<u8> {
+    let rest = unread.split_off(end);
+    mem::replace(unread, rest)
+}
+
 /// Runs the command in `text` and gives the reply to send, or why the connection is to be closed.
 async fn answer(
     name: &str,
-    text: &[u8],
+    text: Vec<u8>,
     format: &mut Format,
     commands: &RefCell<Commands>,
 ) -> Result<Vec<u8>, String> {
+    // Neither the text nor what was made of it is there any more when the reply is written.
+    let (id, outcome) = obey(name, text, format, commands).await?;
+    Ok(write_reply(&id, &outcome, *format))
+}
+
+/// Runs the command in `text`; the id is that of the request, as JSON.
+async fn obey(
+    name: &str,
+    text: Vec<u8>,
+    format: &mut Format,
+    commands: &RefCell<Commands>,
+) -> Result<(Vec<u8>, Outcome), String> {
     let arena = Bump::new();
-    let value = strict::parse(text, &arena).map_err(|error| format!("error parsing stream: {error}"))?;
+    let value = strict::parse(&text, &arena).map_err(|error| format!("error parsing stream: {error}"))?;
     let message =
         message::classify(value).map_err(|error| format!("received bad JSON-RPC message: {error}"))?;
     if messages::are_wanted() {
@@ -188,7 +212,9 @@ async fn answer(
             log::debug!(target: "unixctl", "received request {method}{told_params}, id={told_id}");
             let outcome = run(method, params, format, commands).await;
             log::debug!(target: "unixctl", "replying with {}, id={told_id}: {outcome}", outcome.word());
-            return Ok(write_reply(&id, &outcome, *format));
+            let mut id_json = Vec::new();
+            write::value(&mut id_json, &id);
+            return Ok((id_json, outcome));
         }
         Message::Notification { .. } => "notification",
         Message::Reply { .. } => "reply",
@@ -240,25 +266,32 @@ impl fmt::Display for Json<'_> {
     }
 }
 
-/// `text` with the newline at its end that older versions of `ovs-appctl` do not add themselves.
-fn lines(text: &str) -> Cow<'_, str> {
-    if text.is_empty() || text.ends_with('\n') {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(format!("{text}\n"))
+/// Appends `text` with the newline at its end that older versions of `ovs-appctl` do not add themselves.
+fn write_lines(out: &mut Vec<u8>, text: &str) {
+    write::string(out, text);
+    if !text.is_empty() && !text.ends_with('\n') {
+        assert_eq!(out.pop(), Some(b'"'), "a string ends with a quotation mark");
+        out.extend_from_slice(b"\\n\"");
     }
 }
 
-fn write_reply(id: &Value<'_>, outcome: &Outcome, format: Format) -> Vec<u8> {
-    let mut reply = Vec::new();
+/// What a reply has besides its text, about.
+const REPLY_FRAME_BYTES: usize = 100;
+
+fn write_reply(id: &[u8], outcome: &Outcome, format: Format) -> Vec<u8> {
+    let length = match outcome {
+        Outcome::Error(text) | Outcome::Text(text) => text.len(),
+        Outcome::Json(json) => json.len(),
+    };
+    let mut reply = Vec::with_capacity(id.len() + length + REPLY_FRAME_BYTES);
     match outcome {
         Outcome::Error(text) => message::write_error(&mut reply, id, |out| match format {
-            Format::Text => write::string(out, &lines(text)),
+            Format::Text => write_lines(out, text),
             Format::Json => write::string(out, text),
         }),
         Outcome::Json(json) => message::write_reply(&mut reply, id, |out| out.extend_from_slice(json)),
         Outcome::Text(text) => message::write_reply(&mut reply, id, |out| match format {
-            Format::Text => write::string(out, &lines(text)),
+            Format::Text => write_lines(out, text),
             Format::Json => {
                 let mut members = Members::begin(out);
                 write::string(members.key("reply-format"), "plain");

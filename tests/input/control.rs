@@ -4,7 +4,7 @@ use ovsdb_harness::{Client, wait};
 use serde_json::json;
 
 use crate::bystander::{Bystander, Scene};
-use crate::watch::{FACTOR_COMMAND_MAX, Memory, Watch};
+use crate::watch::{Memory, Watch};
 
 /// Connections at a time.
 const CONNECTIONS: usize = 500;
@@ -80,7 +80,7 @@ fn what_is_no_command_closes_the_control_connection_only() {
     let refused = scene.server.control(&name, &[]).expect_err("no such command");
     assert!(refused.contains("is not a valid command"));
     watch.finish("the control socket");
-    memory.check_times("the control socket", name.len(), FACTOR_COMMAND_MAX);
+    memory.check("the control socket", name.len());
     bystander.check();
 }
 

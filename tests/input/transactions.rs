@@ -5,7 +5,7 @@ use ovsdb_harness::{Client, Peer};
 use serde_json::{Value, json};
 
 use crate::bystander::{Bystander, Scene, foreign_items};
-use crate::watch::{FACTOR_MEANING_MAX, Memory, Watch};
+use crate::watch::{FACTOR_CLAUSES_MAX, FACTOR_OPERATIONS_MAX, FACTOR_ROWS_MAX, Memory, Watch};
 
 /// The load schema's tables, one with edges, and one that refers.
 const EDGES: &str = r#"{
@@ -262,7 +262,7 @@ fn a_condition_of_very_many_clauses_is_evaluated() {
         assert_eq!(results[0]["rows"].as_array().map(Vec::len), Some(count));
     }
     watch.finish("100,000 clauses");
-    memory.check_times("100,000 clauses", sent, FACTOR_MEANING_MAX);
+    memory.check_times("100,000 clauses", sent, FACTOR_CLAUSES_MAX);
     bystander.check();
 }
 
@@ -305,7 +305,7 @@ fn a_hundred_thousand_forward_references_are_resolved() {
     let (memory, watch) = (Memory::mark(&scene.server), Watch::start(&scene.server));
     let results = client.transact("Load", Value::Array(operations));
     watch.finish("forward references");
-    memory.check_times("forward references", sent, FACTOR_MEANING_MAX);
+    memory.check_times("forward references", sent, FACTOR_OPERATIONS_MAX);
     assert_eq!(results.len(), COUNT + 1);
     assert_eq!(results[COUNT]["error"], "aborted");
     bystander.check();
@@ -397,7 +397,7 @@ fn weak_references_to_very_many_rows_go_with_them() {
     );
     assert_eq!(deleted[0]["count"], json!(ROWS), "{deleted:?}");
     watch.finish("weak references");
-    memory.check_times("weak references", sent, FACTOR_MEANING_MAX);
+    memory.check_times("weak references", sent, FACTOR_ROWS_MAX);
     let holders = client.transact(
         "Load",
         json!([{"op": "select", "table": "Holder", "where": [], "columns": ["weak", "_uuid"]}]),

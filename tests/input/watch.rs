@@ -20,12 +20,18 @@ const CLIENTS: usize = 4;
 /// Bytes of memory for each byte of a bad input.
 pub(crate) const FACTOR_MAX: u64 = 4;
 
-/// The same for what is kept as what it means, as it is for now: operations, clauses and rows take some hundred bytes
-/// each, however short their text. More than is promised.
-pub(crate) const FACTOR_MEANING_MAX: u64 = 16;
+/// The same for operations that each insert a row, as it is for now: the row, its name and its result take some two
+/// hundred bytes, however short their text. More than is promised.
+pub(crate) const FACTOR_OPERATIONS_MAX: u64 = 5;
 
-/// The same for a command of the control socket, of which several copies are made. More than is promised.
-pub(crate) const FACTOR_COMMAND_MAX: u64 = 9;
+/// The same for clauses, three conditions of which come one after the other: 17 bytes of text take 96 when parsed and 32
+/// when compiled, and the allocator does not use at once for the next condition what the last has left. More than is
+/// promised.
+pub(crate) const FACTOR_CLAUSES_MAX: u64 = 11;
+
+/// The same for rows that stay, in history too when they are gone, and in the indexes of what refers to them. More than
+/// is promised.
+pub(crate) const FACTOR_ROWS_MAX: u64 = 16;
 
 /// Memory that any work may take, such as buffers that are kept for the next one. Several tests of one process have
 /// servers of their own, so it is one server's.

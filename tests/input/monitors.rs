@@ -205,7 +205,7 @@ fn a_transaction_id_that_never_was_finds_nothing() {
 }
 
 /// Row 46: in a control group of 256 MiB a large monitor must not be the end of the server. A hundred clients ask for
-/// 16 MiB each, and for two changes of all of it, and read nothing; what they have in common is there once.
+/// 16 MiB each, and for two changes of all of it, and read next to nothing; what they have in common is there once.
 #[test]
 fn a_large_monitor_of_many_who_do_not_read_fits_into_a_small_machine() {
     if Peer::under_test() == Peer::Packaged {
@@ -229,6 +229,8 @@ fn a_large_monitor_of_many_who_do_not_read_fits_into_a_small_machine() {
     for client in &mut deaf {
         client.send("monitor", json!(["Load", "all", {"Item": {}}]));
     }
+    // Whose contents begin later is told of a later version, of which less is the same as the others'.
+    deaf.iter_mut().for_each(Client::expect_something);
     for letter in ["y", "z"] {
         for number in 0..ROWS {
             let change = json!([{"op": "update", "table": "Item", "where": [["number", "==", number], ["name", "!=", "bystander"]],

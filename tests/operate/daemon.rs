@@ -37,8 +37,12 @@ fn signal_story(peer: Peer, ignored: &str, options: &[&str], outlived: &[&str], 
     let (pidfile, control) = (scratch.join("load.pid"), scratch.join("load.ctl"));
     run_ok(
         scratch
-            .command("sh")
-            .args(["-c", &format!("trap '' {ignored}; exec \"$@\""), "sh"])
+            .command("env")
+            // As a job in the background this process ignores some itself.
+            .args([
+                "--default-signal",
+                &format!("--ignore-signal={}", ignored.replace(' ', ",")),
+            ])
             .arg(peer.server())
             .args(["--detach", "-vsyslog:off", "-vconsole:warn"])
             .args(options)

@@ -193,6 +193,13 @@ impl Client {
         }
     }
 
+    /// Waits until something has come that has not been read, and reads no more of it than a piece.
+    pub fn expect_something(&mut self) {
+        if self.unread.is_empty() {
+            self.read_some(DEADLINE).expect("something comes");
+        }
+    }
+
     /// Waits until the server closes the connection. Panics when it has not after [`DEADLINE`].
     pub fn expect_closed(&mut self) {
         loop {

@@ -126,26 +126,40 @@ fn escape(text: &str) -> String {
     }
 }
 
-/// The page, in section 8 for the server and 1 for its tools, as upstream has them.
-pub(super) fn page(definition: Command, sections: &[Section]) -> io::Result<String> {
-    let number = if definition.get_name().ends_with("-server") {
-        "8"
-    } else {
-        "1"
+/// What the program does by its first word, with the arguments that go with it.
+fn commands(definition: &Command) -> Section {
+    let shown = definition
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set() && command.get_name() != "help");
+    let entry = |command: &Command| {
+        let usage = command.clone().render_usage().to_string();
+        let usage = usage.trim_start_matches("Usage: ").replace(" [OPTIONS]", "");
+        // Arguments that stand for each other are one list to the parser.
+        let usage = match usage.split_once(" [[") {
+            Some((name, list)) => format!("{name} [{}", list.strip_suffix("]...").unwrap_or(list)),
+            None => usage,
+        };
+        let text = command.get_about().map(ToString::to_string);
+        (usage, text.unwrap_or_default())
     };
-    let has_commands = definition.has_subcommands();
-    let man = Man::new(definition).section(number);
+    Section::new("Commands", "", shown.map(entry))
+}
+
+/// The page, in section 1, as upstream's.
+pub(super) fn page(definition: Command, sections: &[Section]) -> io::Result<String> {
+    let commands = definition.has_subcommands().then(|| commands(&definition));
+    let man = Man::new(definition).section("1");
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
-    if has_commands {
-        man.render_subcommands_section(&mut page)?;
-    }
     let mut text = String::from_utf8_lossy(&page).into_owned();
-    sections.iter().for_each(|section| section.print(&mut text));
+    commands
+        .iter()
+        .chain(sections)
+        .for_each(|section| section.print(&mut text));
     let mut end = Vec::new();
     man.render_version_section(&mut end)?;
     text.push_str(&String::from_utf8_lossy(&end));

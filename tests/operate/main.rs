@@ -491,7 +491,12 @@ fn completions_and_manual_pages_name_every_option() {
         let script = scratch.write("completion.bash", &completion);
         run_ok(Command::new("bash").arg("-n").arg(&script));
         let manual = ask("--man").replace("\\-", "-");
-        assert!(manual.contains("\n.TH ovsdb-"), "{manual}");
+        assert!(
+            manual.contains("\n.TH ovsdb-") && manual.contains(" 1  "),
+            "{manual}"
+        );
+        // Arguments stand beside the command: there is no page of its own for each.
+        assert!(!manual.contains("SUBCOMMANDS"), "{manual}");
         let mut sections = vec!["FILES", "EXIT STATUS"];
         if program != Peer::Ours.tool() {
             sections.extend(["REMOTES", "CONTROL COMMANDS", "SIGNALS"]);

@@ -11,7 +11,7 @@ use crate::error::{Failure, Result};
 use crate::fleet::Address;
 use crate::limits;
 use crate::scenario::{self, Scenario, Settings};
-use crate::server::{Target, Via, database};
+use crate::server::{Target, Via, check_command, database};
 use crate::workload::Workload;
 
 /// Puts an OVSDB server under the load of a large OVN site and checks every answer.
@@ -163,7 +163,7 @@ pub struct Options {
     pub ca_cert: Option<PathBuf>,
 
     /// Connect to started servers by unix sockets instead of TCP
-    #[arg(long)]
+    #[arg(long, conflicts_with = "server")]
     pub unix: bool,
 
     /// Write all results to a file in JSON
@@ -223,11 +223,13 @@ impl Options {
                 address: Address::parse(remote, self.tls_settings())?,
                 pid: self.pid,
             },
-            (None, Some(command)) => command_target(command),
+            (None, Some(command)) => self.command_target(command)?,
             (None, None) => Target::ours(&self.server_arguments, self.via(), self.own_label())?,
         };
         let mut targets = vec![first];
-        targets.extend(self.against.as_deref().map(command_target));
+        if let Some(command) = &self.against {
+            targets.push(self.command_target(command)?);
+        }
         tell_apart(&mut targets);
         Ok(targets)
     }
@@ -270,6 +272,15 @@ impl Options {
         })
     }
 
+    fn command_target(&self, command: &str) -> Result<Target> {
+        check_command(command, self.via())?;
+        let label = command.split_whitespace().next().unwrap_or(command).to_owned();
+        Ok(Target::Command {
+            command: command.to_owned(),
+            label,
+        })
+    }
+
     fn via(&self) -> Via {
         match (self.unix, self.tls) {
             (true, _) => Via::Unix,
@@ -290,12 +301,23 @@ impl Options {
     /// Fails for an option that none of the scenarios which the user has named does anything with; gives the other ones
     /// that a scenario does not have, in a line for each, if the user has named none.
     pub fn check(&self, scenarios: &[Scenario]) -> Result<Vec<String>> {
-        if let (Some(remote), true) = (&self.server, self.tls)
-            && !remote.starts_with("ssl:")
-        {
-            return Err(Failure::Usage(format!(
-                "--tls is for servers that are started; with --server {remote} use ssl:HOST:PORT"
-            )));
+        if let Some(remote) = self.server.as_ref().filter(|remote| !remote.starts_with("ssl:")) {
+            if self.tls {
+                return Err(Failure::Usage(format!(
+                    "--tls is for servers that are started; with --server {remote} use ssl:HOST:PORT"
+                )));
+            }
+            for (option, file) in [
+                ("--private-key", &self.private_key),
+                ("--certificate", &self.certificate),
+                ("--ca-cert", &self.ca_cert),
+            ] {
+                if file.is_some() {
+                    return Err(Failure::Usage(format!(
+                        "{option} means nothing to --server {remote}"
+                    )));
+                }
+            }
         }
         if let (Some(json), Some(report)) = (&self.json, &self.report)
             && json == report
@@ -358,14 +380,6 @@ impl Options {
     pub fn rounds(&self) -> usize {
         let default = if self.against.is_some() { 2 } else { 1 };
         self.rounds.map_or(default, usize::from)
-    }
-}
-
-fn command_target(command: &str) -> Target {
-    let label = command.split_whitespace().next().unwrap_or(command).to_owned();
-    Target::Command {
-        command: command.to_owned(),
-        label,
     }
 }
 

@@ -10,7 +10,7 @@ pub mod spawn;
 mod version;
 
 pub use control::Control;
-pub use spawn::{Spawned, Via};
+pub use spawn::{Spawned, Via, check_command};
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -40,6 +40,18 @@ impl Via {
     }
 }
 
+/// Fails for a command that does not take what it is to serve, or where.
+pub fn check_command(command: &str, via: Via) -> Result<()> {
+    for (word, what) in [("{db}", "the database"), (via.word(), "where to listen")] {
+        if !command.contains(word) {
+            return Err(Failure::Usage(format!(
+                "the command \"{command}\" has no {word} for {what}"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// A child process that serves.
 #[derive(Debug)]
 pub struct Spawned {
@@ -55,7 +67,7 @@ pub struct Spawned {
 }
 
 impl Spawned {
-    /// Starts `command` on a new database of `schema` and waits until it answers.
+    /// Starts `command`, which [`check_command`] has passed, on a new database of `schema` and waits until it answers.
     pub fn start(command: &str, schema: &str, via: Via, patience: Duration) -> Result<Spawned> {
         let machine = |error: std::io::Error| Failure::Machine(format!("cannot prepare a server: {error}"));
         let directory = tempfile::Builder::new()
@@ -66,13 +78,6 @@ impl Spawned {
         database::create(&db, schema)?;
         let sock = directory.path().join("db.sock");
         let port = free_port().map_err(machine)?;
-        for (word, what) in [("{db}", "the database"), (via.word(), "where to listen")] {
-            if !command.contains(word) {
-                return Err(Failure::Usage(format!(
-                    "the command \"{command}\" has no {word} for {what}"
-                )));
-            }
-        }
         let command = command
             .replace("{db}", &db.display().to_string())
             .replace("{sock}", &sock.display().to_string())

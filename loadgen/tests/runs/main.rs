@@ -237,6 +237,15 @@ fn mistakes_are_told_in_one_line() {
             "the server ended with exit status: 1 instead of serving",
         ),
         (&["--spawn=sleep 1"], "has no {db}"),
+        (&["--against=sleep {db}", "--scenario=txn"], "has no {port}"),
+        (
+            &["--server=tcp:127.0.0.1:1", "--ca-cert=ca.pem"],
+            "--ca-cert means nothing to --server tcp:127.0.0.1:1",
+        ),
+        (
+            &["--server=tcp:127.0.0.1:1", "--unix"],
+            "cannot be used with '--unix'",
+        ),
         (
             &["--spawn", &ours, "--schema", &schema, "--scenario=fanout"],
             ": the database Other has no table SB_Global, which is needed",

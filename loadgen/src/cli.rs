@@ -446,7 +446,11 @@ mod tests {
             ),
             ("serve {db} {port}", "other {db} {port}", ["serve", "other"]),
             (durable, durable, ["serve (first)", "serve (second)"]),
-            ("sh -c 'a {db}'", "sh -c 'b {db}'", ["sh 'a", "sh 'b"]),
+            (
+                "sh -c 'a {db} {port}'",
+                "sh -c 'b {db} {port}'",
+                ["sh 'a", "sh 'b"],
+            ),
         ] {
             let line = ["loadgen", "--spawn", first, "--against", second];
             let options = Options::try_parse_from(line).expect("it makes sense");

@@ -22,7 +22,7 @@ pub(crate) const FACTOR_MAX: u64 = 4;
 
 /// The same for operations that each insert a row, as it is for now: the row, its name and its result take some two
 /// hundred bytes, however short their text. More than is promised.
-pub(crate) const FACTOR_OPERATIONS_MAX: u64 = 5;
+pub(crate) const FACTOR_OPERATIONS_MAX: u64 = 8;
 
 /// The same for clauses, three conditions of which come one after the other: 17 bytes of text take 96 when parsed and 32
 /// when compiled, and the allocator does not use at once for the next condition what the last has left. More than is

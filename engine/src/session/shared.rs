@@ -243,7 +243,6 @@ impl Shared {
         (self.watcher)();
     }
 
-    /// Has every worker look at the catalog.
     /// Has every worker look at what is new.
     pub fn wake_workers(&self) {
         self.workers.iter().for_each(Inbox::wake);

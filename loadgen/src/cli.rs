@@ -417,18 +417,6 @@ fn tell_apart(targets: &mut [Target]) {
     };
 }
 
-/// Fails unless this process may have a descriptor for each client, after raising its limit.
-pub fn raise_descriptors(clients: u32) -> Result<()> {
-    ovsdb_io::net::raise_descriptor_limit();
-    let needed = u64::from(clients) + limits::DESCRIPTORS_SPARE;
-    match rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
-        Some(limit) if limit < needed => Err(Failure::Machine(format!(
-            "{clients} clients need {needed} open files, but the limit is {limit}; raise it with: ulimit -n {needed}"
-        ))),
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;

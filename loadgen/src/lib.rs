@@ -11,6 +11,7 @@
 
 pub mod cli;
 pub mod compare;
+pub mod descriptors;
 pub mod error;
 pub mod fleet;
 pub mod fold;

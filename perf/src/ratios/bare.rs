@@ -40,7 +40,7 @@ pub(super) fn sends(sockets: usize) -> io::Result<f64> {
 
 /// How many descriptors may be opened, after raising the limit as far as it goes.
 fn descriptors() -> io::Result<usize> {
-    loadgen::cli::raise_descriptors(0).map_err(|failure| io::Error::other(failure.to_string()))?;
+    loadgen::descriptors::raise(0).map_err(|failure| io::Error::other(failure.to_string()))?;
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     Ok(limit.map_or(usize::MAX, |limit| {
         limit.saturating_sub(DESCRIPTORS_SPARE) as usize

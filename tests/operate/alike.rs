@@ -280,57 +280,44 @@ fn an_active_server_of_a_pair_is_started_alike() {
     });
     assert_eq!(ours, packaged);
 
-    let scratch = Scratch::new();
-    let load = scratch.write("load.ovsschema", schema::LOAD);
-    let file = create_database(Peer::Ours, &scratch, "load.db", &load);
-    let ended = ServerOptions::new(Peer::Ours, "load")
-        .database(&file)
-        .argument("--sync-from=tcp:192.0.2.1:6641")
-        .start_in_vain(&scratch);
-    assert!(
-        ended.stderr.contains("--sync-from=tcp:192.0.2.1:6641: "),
-        "{}",
-        ended.stderr
+    assert_refused_start(
+        &[Peer::Ours],
+        "--sync-from=tcp:192.0.2.1:6641",
+        &["--sync-from=tcp:192.0.2.1:6641: "],
     );
+}
+
+/// A server with the option does not start, with status 1, and tells all that is to be `told`.
+fn assert_refused_start(peers: &[Peer], option: &str, told: &[&str]) {
+    for peer in peers {
+        let scratch = Scratch::new();
+        let load = scratch.write("load.ovsschema", schema::LOAD);
+        let file = create_database(*peer, &scratch, "load.db", &load);
+        let ended = ServerOptions::new(*peer, "load")
+            .database(&file)
+            .argument(option)
+            .start_in_vain(&scratch);
+        assert_eq!(ended.status.code(), Some(1), "{peer:?}");
+        for told in told {
+            assert!(ended.stderr.contains(told), "{peer:?}: {}", ended.stderr);
+        }
+    }
 }
 
 #[test]
 fn a_log_file_that_cannot_be_opened_stops_the_start() {
-    for peer in [Peer::Packaged, Peer::under_test()] {
-        let scratch = Scratch::new();
-        let load = scratch.write("load.ovsschema", schema::LOAD);
-        let file = create_database(peer, &scratch, "load.db", &load);
-        let ended = ServerOptions::new(peer, "load")
-            .database(&file)
-            .argument("--log-file=missing/server.log")
-            .start_in_vain(&scratch);
-        assert_eq!(ended.status.code(), Some(1), "{peer:?}");
-        assert!(
-            ended.stderr.contains("missing/server.log"),
-            "{peer:?}: {}",
-            ended.stderr
-        );
-    }
+    let peers = [Peer::Packaged, Peer::under_test()];
+    assert_refused_start(&peers, "--log-file=missing/server.log", &["missing/server.log"]);
 }
 
 #[test]
 fn a_control_socket_that_cannot_be_made_stops_the_start() {
-    for peer in [Peer::Packaged, Peer::under_test()] {
-        let scratch = Scratch::new();
-        let load = scratch.write("load.ovsschema", schema::LOAD);
-        let file = create_database(peer, &scratch, "load.db", &load);
-        let ended = ServerOptions::new(peer, "load")
-            .database(&file)
-            .argument("--unixctl=/missing/load.ctl")
-            .start_in_vain(&scratch);
-        assert_eq!(ended.status.code(), Some(1), "{peer:?}");
-        for told in [
-            "|stream_unix|ERR|/missing/load.ctl: binding failed: No such file or directory\n",
-            "ovsdb-server: /missing/load.ctl: could not initialize control socket (No such file or directory)\n",
-        ] {
-            assert!(ended.stderr.contains(told), "{peer:?}: {}", ended.stderr);
-        }
-    }
+    let told = [
+        "|stream_unix|ERR|/missing/load.ctl: binding failed: No such file or directory\n",
+        "ovsdb-server: /missing/load.ctl: could not initialize control socket (No such file or directory)\n",
+    ];
+    let peers = [Peer::Packaged, Peer::under_test()];
+    assert_refused_start(&peers, "--unixctl=/missing/load.ctl", &told);
 }
 
 #[test]

@@ -148,7 +148,8 @@ pub const WRITE_SLOW_MS: u64 = 2;
 /// Milliseconds for which workers then leave writing to the log's thread, so that their clients do not wait too.
 pub const WRITE_SLOW_PAUSE_MS: u64 = 1000;
 
-/// Rough bytes of published changes that a database keeps for clients that come back (per database). The
+/// Rough bytes of published changes that a database keeps at most for clients that come back (per database), however
+/// many rows it has; see [`HISTORY_BYTES_PER_ROW`](ovsdb_engine::limits::HISTORY_BYTES_PER_ROW). The
 /// oldest go first; a client from before them gets everything anew.
 pub const HISTORY_BYTES_MAX: usize = 64 << 20;
 

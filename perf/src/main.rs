@@ -32,7 +32,7 @@ enum Command {
     Compare(counts::Options),
     /// What continuous integration runs, within six minutes: the counts, and scenarios at a tenth of their size.
     Quick(ratios::Options),
-    /// The scenarios of a release at their full size; takes most of an hour.
+    /// The scenarios of a release at their full size; takes a quarter of an hour.
     Full(ratios::Options),
     /// Time commits on a million rows and on ten thousand; fails if the former take 1.3 times as long.
     Scale(counts::scale::Options),

@@ -92,7 +92,7 @@ pub(crate) fn run(size: Size, options: &Options) -> Result<(), String> {
                     println!("{line}");
                     broken.extend(line.complaint());
                 }
-                // Row by row: what was measured in an hour is not lost by what comes after it.
+                // Row by row: what was measured is not lost by what comes after it.
                 if options.markdown {
                     report::update(&lines)?;
                 }

@@ -1,4 +1,4 @@
-//! A proxy before a real server that changes what it says to one client, once.
+//! A proxy before a real server that changes what it says to one client, once or ever again.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -49,7 +49,7 @@ impl Liar {
         let address = listener.local_addr().expect("it is bound");
         let lied = Arc::new(AtomicBool::new(false));
         let its_lied = lied.clone();
-        std::thread::spawn(move || serve(&listener, target, lie, &its_lied));
+        std::thread::spawn(move || serve(&listener, target, lie, Times::Once, &its_lied));
         Liar {
             address,
             lied,
@@ -68,7 +68,17 @@ impl Liar {
     }
 }
 
-/// A command for `--spawn` whose server is reached through a proxy, also after it was started again.
+/// How often the one client is lied to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Times {
+    Once,
+    /// From the first on: with changes merged into rounds, what is said once can be covered up before anybody else hears
+    /// of the same moment, and is then as good as never said.
+    Always,
+}
+
+/// A command for `--spawn` whose server is reached through a proxy, also after it was started again. It lies to one
+/// client always.
 pub(crate) struct Started {
     pub(crate) command: String,
     lied: Arc<AtomicBool>,
@@ -100,7 +110,7 @@ impl Started {
                     .ok()
             });
             let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
-            serve(&listener, target, lie, &its_lied);
+            serve(&listener, target, lie, Times::Always, &its_lied);
         });
         Started {
             command,
@@ -116,7 +126,7 @@ impl Started {
 }
 
 /// Forwards what comes to `listener`, for as long as the test runs.
-fn serve(listener: &TcpListener, target: SocketAddr, lie: Lie, lied: &Arc<AtomicBool>) {
+fn serve(listener: &TcpListener, target: SocketAddr, lie: Lie, times: Times, lied: &Arc<AtomicBool>) {
     for (number, client) in listener.incoming().enumerate() {
         let Ok(client) = client else { return };
         let lied = lied.clone();
@@ -125,6 +135,7 @@ fn serve(listener: &TcpListener, target: SocketAddr, lie: Lie, lied: &Arc<Atomic
         std::thread::spawn(move || {
             // It may be about to start.
             let server = wait::until("the server", || TcpStream::connect(target).ok());
+            let mut is_chosen = false;
             join(client, server, |message| {
                 if lie == Lie::OtherWords {
                     lied.store(true, Ordering::SeqCst);
@@ -132,7 +143,11 @@ fn serve(listener: &TcpListener, target: SocketAddr, lie: Lie, lied: &Arc<Atomic
                 }
                 let changed = may_lie.then(|| change(lie, message)).flatten();
                 match changed {
-                    Some(changed) if !lied.swap(true, Ordering::SeqCst) => changed,
+                    Some(changed) if is_chosen && times == Times::Always => changed,
+                    Some(changed) if !lied.swap(true, Ordering::SeqCst) => {
+                        is_chosen = true;
+                        changed
+                    }
                     _ => Some(message.to_vec()),
                 }
             });

@@ -10,7 +10,8 @@
 //! it goes, histograms and digests in the end. Holds: a client that is not in the middle of a message keeps no bytes;
 //! it costs its socket, its reconnect machine and a pointer to a shared state. The first wrong answer stops the run.
 
-pub mod board;
+mod block;
+mod board;
 mod client;
 mod connect;
 pub mod echo;

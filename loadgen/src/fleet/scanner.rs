@@ -10,7 +10,11 @@
 //!
 //! Texts that are parsed later are judged by `wire` then; here only their ends matter.
 
+use crate::fleet::block::{BLOCK_BYTES, Block, Carry};
 use crate::limits::ENVELOPE_BYTES_MAX;
+
+/// What is nested deeper than the members of the envelope.
+const DEEP: u32 = 2;
 
 /// Follows one stream.
 #[derive(Debug, Default)]
@@ -29,8 +33,14 @@ impl Scanner {
 
     /// Looks at new bytes and gives how many of them belong to the present message if they end it.
     pub fn scan(&mut self, bytes: &[u8]) -> Option<usize> {
-        let mut at = 0;
+        let (mut at, mut blocks_from) = (0, 0);
         while at < bytes.len() {
+            if self.depth >= DEEP && at >= blocks_from {
+                at += self.skip_blocks(&bytes[at..]);
+                // The block in which it ends is for the bytes.
+                blocks_from = at + BLOCK_BYTES;
+                continue;
+            }
             if self.in_string {
                 at = self.skip_string(bytes, at);
                 continue;
@@ -75,6 +85,29 @@ impl Scanner {
             ..Scanner::default()
         };
         self.envelope.clear();
+    }
+
+    /// Goes on by whole blocks as long as they stay below the envelope; gives the bytes of these.
+    fn skip_blocks(&mut self, bytes: &[u8]) -> usize {
+        let (blocks, _) = bytes.as_chunks::<BLOCK_BYTES>();
+        for (number, bytes) in blocks.iter().enumerate() {
+            let block = Block::look(
+                bytes,
+                Carry {
+                    in_string: self.in_string,
+                    escaped: self.escaped,
+                },
+            );
+            let Some(depth) = block.lead(self.depth, DEEP) else {
+                return number * BLOCK_BYTES;
+            };
+            self.depth = depth;
+            Carry {
+                in_string: self.in_string,
+                escaped: self.escaped,
+            } = block.carry;
+        }
+        blocks.len() * BLOCK_BYTES
     }
 
     /// Goes on inside a string; gives the index after its end, or the end of the bytes.
@@ -196,6 +229,29 @@ mod tests {
         }
         assert!(!scanner.is_inside());
         kinds
+    }
+
+    #[test]
+    fn long_messages_end_where_they_end() {
+        let row = r#"["uuid","}]\\\""],{"]":[[],{},"\"{"]},"#;
+        for rows in 0..20 {
+            let message = format!(
+                r#"{{"id":{rows},"result":[[{}0]],"error":null}}"#,
+                row.repeat(rows)
+            );
+            let expected = Kind::Reply {
+                id: rows as u64,
+                is_error: false,
+            };
+            let stream = message.repeat(3);
+            for step in [1, 63, 64, 65, 200, stream.len()] {
+                assert_eq!(
+                    kinds(stream.as_bytes(), step),
+                    [expected; 3],
+                    "in steps of {step}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Which crate may know which: the first picture of ARCHITECTURE.md, as a table.
+//! Which crate may know which: the first picture of ARCHITECTURE.md, as a table; and which of them is meant where none
+//! is named.
 
 use std::process::Command;
 
@@ -63,6 +64,23 @@ pub(crate) fn forbidden_edges() -> Vec<String> {
         }
     }
     complaints
+}
+
+/// The programs that `cargo run` in the root could mean.
+pub(crate) fn run_by_default() -> Vec<String> {
+    let metadata = metadata();
+    let members = metadata["workspace_default_members"]
+        .as_array()
+        .expect("metadata lists default members");
+    let packages = metadata["packages"].as_array().expect("metadata lists packages");
+    let program = |package: &Value| {
+        let is_default = members.contains(&package["id"]);
+        package["default_run"]
+            .as_str()
+            .filter(|_| is_default)
+            .map(String::from)
+    };
+    packages.iter().filter_map(program).collect()
 }
 
 fn metadata() -> Value {

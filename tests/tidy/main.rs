@@ -87,6 +87,12 @@ fn crates_know_only_what_the_graph_allows() {
     );
 }
 
+/// With programs of two members cargo asks which, and the README's first command fails.
+#[test]
+fn cargo_run_means_the_server() {
+    assert_eq!(graph::run_by_default(), ["ovsdb-server"]);
+}
+
 #[test]
 fn every_file_opens_with_its_story() {
     let silent: Vec<String> = tree(&["rs"])

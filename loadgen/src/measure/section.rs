@@ -74,6 +74,22 @@ impl<'a> Section<'a> {
             .collect()
     }
 
+    /// The latencies of a series that each server's runs have recorded; `None` if there is no such series.
+    pub fn counts(&self, series: &str) -> Option<Vec<u64>> {
+        let is_meant = |distribution: &&Distribution| distribution.name == series;
+        let known = self.distributions();
+        known.iter().find(|distribution| is_meant(distribution))?;
+        let of = |outcome: &Outcome| {
+            outcome
+                .distributions
+                .iter()
+                .filter(is_meant)
+                .map(|found| found.count)
+                .sum::<u64>()
+        };
+        Some(self.runs.iter().map(|runs| runs.iter().map(of).sum()).collect())
+    }
+
     /// How many times better the first of two servers is; `None` where that means nothing.
     pub fn ratio(&self, figure: &Figure) -> Option<Ratio> {
         match &self.values(figure)[..] {

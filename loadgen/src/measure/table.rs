@@ -28,8 +28,21 @@ pub fn section(section: &Section<'_>) -> String {
             );
         }
         rows.push(row);
+        rows.extend(samples(section, &figure.name, is_comparison));
     }
     layout(&rows)
+}
+
+/// How many latencies the percentiles are of whose last is the figure with that name.
+fn samples(section: &Section<'_>, figure: &str, is_comparison: bool) -> Option<Vec<String>> {
+    let series = figure.strip_suffix(" max").unwrap_or(figure);
+    let counts = section.counts(series)?;
+    let mut row = vec![format!("{series}, samples")];
+    row.extend(counts.into_iter().map(whole));
+    if is_comparison {
+        row.push(String::new());
+    }
+    Some(row)
 }
 
 /// A name with its unit, if it has one.

@@ -26,6 +26,8 @@ pub struct Board {
     pub updates: AtomicU64,
     /// Bytes received.
     pub bytes: AtomicU64,
+    /// Bytes of first contents, and of updates of the data.
+    pub contents: AtomicU64,
     /// What the scenario counts, as its own unit of progress.
     pub done: AtomicU64,
     /// All recorded latencies.

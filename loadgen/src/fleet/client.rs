@@ -22,7 +22,7 @@ pub enum Phase {
     Connecting,
     /// TLS is being agreed on. → `Greeting`
     Securing,
-    /// `get_schema` and the monitor of `_Server` are asked for. → `Greeted`, `Asking` or `Ready`
+    /// What its greeting asks for is still to come. → `Greeted`, `Asking` or `Ready`
     Greeting,
     /// It waits for its turn to ask for the data. → `Asking`
     Greeted,
@@ -63,7 +63,8 @@ pub(super) struct Outstanding {
 /// Whose request it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    Schema,
+    /// The first request of a connection: for the schema of `_Server`, or an echo.
+    First,
     ServerMonitor,
     ChangeAware,
     DataMonitor,
@@ -110,8 +111,12 @@ pub(super) enum Partial {
     Whole(Vec<u8>),
     /// All of it, although it is long: one of the few that its thread keeps for reference, and their kind.
     Reference { kind: u128, text: Vec<u8> },
-    /// Its beginning and the hash of what has come.
-    Hashed { head: Vec<u8>, hasher: Box<XxHash3_128> },
+    /// Its beginning, and the hash and the number of the bytes that have come.
+    Hashed {
+        head: Vec<u8>,
+        hasher: Box<XxHash3_128>,
+        bytes: usize,
+    },
 }
 
 impl std::fmt::Debug for Partial {
@@ -165,7 +170,7 @@ impl Client {
 
     /// Whether the server has answered anything on this connection.
     pub(super) fn is_greeted(&self) -> bool {
-        self.outstanding.front().map(|first| first.step) != Some(Step::Schema)
+        self.outstanding.front().map(|first| first.step) != Some(Step::First)
     }
 
     /// Clients of equal kinds are told the same.

@@ -8,6 +8,9 @@ use crate::fold::{SERVER_MONITOR_ID, uuid_text};
 /// Asks for the schema of `_Server`.
 pub(super) const GET_SCHEMA: (&str, &str) = ("get_schema", r#"["_Server"]"#);
 
+/// Asks whether the server lives.
+pub(super) const ECHO: (&str, &str) = ("echo", "[]");
+
 /// Asks to be told of changes of databases instead of being disconnected.
 pub(super) const CHANGE_AWARE: (&str, &str) = ("set_db_change_aware", "[true]");
 

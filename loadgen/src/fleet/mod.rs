@@ -55,10 +55,21 @@ pub struct Plan {
     pub securing_max: usize,
     /// Clients of one shard whose first contents may be awaited at the same time.
     pub asking_max: usize,
+    /// What clients say first.
+    pub greeting: Greeting,
     /// Whether a connection that the server closes is made again; otherwise it fails the run.
     pub reconnects: bool,
     /// Names of the latencies that behaviours record, by their index.
     pub series: &'static [&'static str],
+}
+
+/// What a client says first on a connection, and what must be answered before it is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Greeting {
+    /// What upstream's library says: it asks for the schema of `_Server` and monitors that.
+    Library,
+    /// One echo.
+    Echo,
 }
 
 /// The function of [`Plan::monitor`].

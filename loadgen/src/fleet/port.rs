@@ -21,7 +21,7 @@ use crate::fleet::gate::Gate;
 use crate::fleet::moments::Moments;
 use crate::fleet::pace::Pace;
 use crate::fleet::references::References;
-use crate::fleet::{Address, Board, Known, Plan, echo, handshake};
+use crate::fleet::{Address, Board, Greeting, Known, Plan, echo, handshake};
 use crate::fold::Folds;
 use crate::fold::state::State;
 use crate::limits;
@@ -333,10 +333,15 @@ impl Port {
             .connected(u64::try_from(self.epoch.elapsed().as_millis()).expect("a run ends before that"));
         self.update_interest(index);
         let now = Instant::now();
-        let (method, params) = handshake::GET_SCHEMA;
-        self.send(index, Step::Schema, now, method, params);
-        let (method, params) = handshake::server_monitor();
-        self.send(index, Step::ServerMonitor, now, method, &params);
+        let (method, params) = match self.plan.greeting {
+            Greeting::Library => handshake::GET_SCHEMA,
+            Greeting::Echo => handshake::ECHO,
+        };
+        self.send(index, Step::First, now, method, params);
+        if self.plan.greeting == Greeting::Library {
+            let (method, params) = handshake::server_monitor();
+            self.send(index, Step::ServerMonitor, now, method, &params);
+        }
     }
 
     /// The next step after an answer of so many bytes to the handshake. Gives whether the client is ready now.

@@ -264,10 +264,15 @@ impl<B: Behaviour> Shard<B> {
                     text.extend_from_slice(last);
                     self.message(index, kind, Message::whole(&text), now);
                 }
-                Partial::Hashed { head, mut hasher } => {
+                Partial::Hashed {
+                    head,
+                    mut hasher,
+                    bytes,
+                } => {
                     hasher.write(last);
                     let message = Message {
                         head: &head,
+                        bytes: bytes + last.len(),
                         whole: None,
                         hash: Some(hasher.finish_128()),
                     };
@@ -299,9 +304,17 @@ impl<B: Behaviour> Shard<B> {
                     hashed(text)
                 }
             }
-            Partial::Hashed { head, mut hasher } => {
+            Partial::Hashed {
+                head,
+                mut hasher,
+                bytes: before,
+            } => {
                 hasher.write(bytes);
-                Partial::Hashed { head, hasher }
+                Partial::Hashed {
+                    head,
+                    hasher,
+                    bytes: before + bytes.len(),
+                }
             }
         };
     }
@@ -312,6 +325,9 @@ impl<B: Behaviour> Shard<B> {
             Kind::Update => {
                 Board::add(&self.port.board.updates, 1);
                 if let Some(change) = self.fold(index, &message, false) {
+                    if change.after.is_some() {
+                        Board::add(&self.port.board.contents, message.bytes as u64);
+                    }
                     let client = self.port.first + index;
                     self.behaviour.update(&mut self.port, client, &change);
                 }
@@ -343,12 +359,13 @@ impl<B: Behaviour> Shard<B> {
         }
         let client = self.port.first + index;
         match outstanding.step {
-            Step::Schema | Step::ServerMonitor | Step::ChangeAware => {}
+            Step::First | Step::ServerMonitor | Step::ChangeAware => {}
             Step::DataMonitor => {
                 let found = is_resumed(message.head);
                 if found {
                     Board::add(&board.resumed, 1);
                 }
+                Board::add(&board.contents, message.bytes as u64);
                 if self.fold(index, message, !found).is_none() {
                     return;
                 }
@@ -477,15 +494,22 @@ fn refused(reply: &Message<'_>, expected: Expected) -> Failure {
 fn hashed(mut text: Vec<u8>) -> Partial {
     let mut hasher = Box::new(XxHash3_128::new());
     hasher.write(&text);
+    let bytes = text.len();
     text.truncate(limits::ENVELOPE_BYTES_MAX);
     text.shrink_to_fit();
-    Partial::Hashed { head: text, hasher }
+    Partial::Hashed {
+        head: text,
+        hasher,
+        bytes,
+    }
 }
 
 /// A complete message, as far as it was kept.
 struct Message<'a> {
     /// All of it, or its beginning.
     head: &'a [u8],
+    /// How many there are in all.
+    bytes: usize,
     whole: Option<&'a [u8]>,
     /// Of all of it, if that is not here.
     hash: Option<u128>,
@@ -495,6 +519,7 @@ impl Message<'_> {
     fn whole(text: &[u8]) -> Message<'_> {
         Message {
             head: text,
+            bytes: text.len(),
             whole: Some(text),
             hash: None,
         }

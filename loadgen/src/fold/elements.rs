@@ -44,6 +44,14 @@ impl Elements {
         self.digest
     }
 
+    /// The pairs, in no particular order.
+    pub(super) fn iter(&self) -> Box<dyn Iterator<Item = (&str, &str)> + '_> {
+        match &self.pairs {
+            Pairs::Few(pairs) => Box::new(pairs.iter().map(|(key, value)| (&**key, &**value))),
+            Pairs::Many(pairs) => Box::new(pairs.iter().map(|(key, value)| (&**key, &**value))),
+        }
+    }
+
     pub(super) fn get(&self, key: &str) -> Option<&str> {
         let value = match &self.pairs {
             Pairs::Few(pairs) => pairs.get(key),

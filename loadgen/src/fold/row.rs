@@ -8,6 +8,9 @@ use crate::error::{Failure, Result};
 use crate::fold::columns::{Shape, Table};
 use crate::fold::elements::Elements;
 
+/// The value of a column that has none.
+pub const EMPTY: &str = r#"["set",[]]"#;
+
 /// A value that differs from the column's default.
 #[derive(Clone, Debug)]
 enum Datum {
@@ -84,6 +87,26 @@ impl Row {
             Datum::One(text) => Some(text),
             _ => None,
         }
+    }
+
+    /// The clauses by which a column selects this row, each as its function and its value in canonical text: equality
+    /// with a value that is no default, an element or a pair that it includes, and being other than empty.
+    pub fn selected_by(&self, column: u16) -> Vec<(&'static str, String)> {
+        let place = self.data.binary_search_by_key(&column, |(column, _)| *column);
+        let Ok(at) = place else { return Vec::new() };
+        let mut clauses = Vec::new();
+        match &self.data[at].1 {
+            Datum::One(text) => clauses.push(("==", text.to_string())),
+            Datum::Set(elements) => {
+                clauses.extend(elements.iter().map(|(text, _)| ("includes", text.to_owned())))
+            }
+            Datum::Map(pairs) => {
+                let pair = |(key, value)| ("includes", format!(r#"["map",[[{key},{value}]]]"#));
+                clauses.extend(pairs.iter().map(pair));
+            }
+        }
+        clauses.push(("!=", EMPTY.to_owned()));
+        clauses
     }
 
     /// An integer column.

@@ -26,6 +26,12 @@ impl Latencies {
         }
     }
 
+    /// A percentile of a series in microseconds; `None` if nothing was recorded.
+    pub fn percentile_us(&self, name: &str, percentile: f64) -> Option<u64> {
+        let found = self.series.iter().find(|(known, _)| *known == name);
+        found.map(|(_, histogram)| histogram.value_at_percentile(percentile))
+    }
+
     /// All series.
     pub fn series(&self) -> &[(&'static str, Histogram<u64>)] {
         &self.series

@@ -75,6 +75,17 @@ impl Outcome {
         self.figure(name, unit, value, Better::Higher);
     }
 
+    /// Adds a figure that says how many times one figure is another; nothing, if either is not there.
+    pub fn times(&mut self, name: &str, figure: &str, of: &str) {
+        let value = |name: &str| {
+            let mut found = self.figures.iter().filter(|figure| figure.name == name);
+            found.next().map(|figure| figure.value)
+        };
+        if let (Some(figure), Some(of)) = (value(figure), value(of).filter(|of| *of > 0.0)) {
+            self.lower(name, "×", figure / of);
+        }
+    }
+
     fn figure(&mut self, name: &str, unit: &str, value: f64, better: Better) {
         assert!(value.is_finite(), "{name} is {value}, which no file could hold");
         self.figures.push(Figure {

@@ -1,7 +1,16 @@
-//! Processor time and memory of the server, from /proc.
+//! Processor time and memory of the server, and of the machine's sockets, from /proc.
 
 use std::fs;
 use std::time::Duration;
+
+/// Bytes that the buffers of this machine's TCP connections take.
+pub fn socket_memory() -> Option<u64> {
+    let text = fs::read_to_string("/proc/net/sockstat").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("TCP:"))?;
+    let mut words = line.split_whitespace().skip_while(|word| *word != "mem");
+    let pages: u64 = words.nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}
 
 /// A process of this machine.
 #[derive(Clone, Copy, Debug)]

@@ -15,6 +15,8 @@ use crate::scenario::parts::echoes::Echoes;
 use crate::southbound::monitor;
 use crate::southbound::site::{self, Site};
 
+const FLOWS_PER_CLIENT: usize = 20;
+const FLOWS_MAX: usize = 200_000;
 const WRITERS: usize = 10;
 const ECHOES_PER_S: f64 = 500.0;
 /// Time that is measured before the compaction.
@@ -73,7 +75,7 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     trial.require(site::NEEDED)?;
     trial.server.require_control()?;
     let clients = trial.settings.clients;
-    let mut size = open::size(clients);
+    let mut size = open::size((clients * FLOWS_PER_CLIENT).min(FLOWS_MAX));
     size.nodes = size.nodes.max(WRITERS);
     let site = Site::fill(&mut trial.control, &trial.columns, size)?;
     let rows = Arc::new(site.chassis_private);

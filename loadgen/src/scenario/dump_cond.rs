@@ -2,6 +2,8 @@
 //! for each client asked for, and asks for the flows and ports of its five datapaths, some hundred kilobytes. A server
 //! that tries every row against every clause makes seconds of it. First one such question after the other, each answer
 //! compared with what it must be, row by row; then a thousand clients at once, whose answers must be the same bytes.
+//! Then the same with all that a controller asks for, forty tables with its twenty kinds of clauses: the chassis and
+//! datapaths of all the site make megabytes of each answer, and two hundred clients ask at once.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,7 +17,8 @@ use crate::fold::{contents, hash};
 use crate::measure::progress::Counter;
 use crate::scenario::Trial;
 use crate::scenario::parts::views::Views;
-use crate::southbound::monitor;
+use crate::southbound::controller::Controller;
+use crate::southbound::monitor::{self, Condition};
 use crate::southbound::site::{self, Site, Size};
 
 const FLOWS_PER_CLIENT: usize = 100;
@@ -28,6 +31,11 @@ const DATAPATHS: usize = 5;
 const QUESTIONS: usize = 100;
 /// Clients that ask at once.
 const ASKERS_MAX: usize = 1000;
+/// The same for whole requests: a gigabyte for two hundred, of ten kinds.
+const WHOLE_QUESTIONS: usize = 10;
+const WHOLE_ASKERS_MAX: usize = 200;
+/// Tables with a row for each node that a whole request asks for without conditions.
+const WHOLE_TABLES: [&str; 3] = ["Chassis", "Encap", "Datapath_Binding"];
 const TABLES: &[&str] = &["Port_Binding", "Logical_Flow"];
 const SELECTED_BY: &[(&str, &str)] = &[("Port_Binding", "datapath"), ("Logical_Flow", "logical_datapath")];
 /// The id of the first request after the handshake.
@@ -103,69 +111,148 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         pods_per_node: NODE_PODS,
     };
     let site = Site::fill(&mut trial.control, &trial.columns, size)?;
-    let mut took = Vec::new();
-    let mut questions = Vec::new();
-    for number in 0..QUESTIONS.min(site.datapaths.len()) {
-        let (question, time) = ask(trial, &site, number)?;
-        questions.push(question);
-        took.push(time);
-    }
-    trial
-        .outcome
-        .rounds("first reply, one at a time", "ms", 1e3, &took);
-
-    let askers = trial.settings.clients.min(ASKERS_MAX);
-    let questions = Arc::new(questions);
-    let columns = trial.columns.clone();
-    let fleet = trial.fleet(askers, Arc::new(|_| None), &["first reply, all at once"], |_| {
-        Asker {
-            questions: questions.clone(),
-            columns: columns.clone(),
-        }
-    })?;
-    trial.connect(&fleet)?;
-    let goal = askers as u64;
-    trial.progress.phase("asking", fleet.board(), Counter::Done, goal);
-    let (bytes, cpu, start) = (Board::get(&fleet.board().bytes), trial.cpu(), Instant::now());
-    fleet.post(|asker, port| {
-        let now = Instant::now();
-        port.clients().for_each(|client| asker.ask(port, client, now));
-    });
-    trial.wait(&fleet, "first replies", |board| Board::get(&board.done) >= goal)?;
-    let took = start.elapsed().as_secs_f64();
-    let bytes = (Board::get(&fleet.board().bytes) - bytes) as f64;
-    trial.outcome.clients = askers;
-    trial.outcome.compared = askers;
-    trial.outcome.lower("all clients at once", "s", took);
-    trial.outcome.higher("contents sent", "MB/s", bytes / 1e6 / took);
-    trial.cpu_since(cpu, "server CPU a client", "ms", 1e3, goal as f64);
-    trial.outcome.latencies(&fleet.latencies()?);
-    trial.own_memory(&fleet);
-    Ok(())
+    let whole = Part {
+        name: "whole requests: ",
+        series: &["whole requests: first reply, all at once"],
+        condition: of_controller,
+        tables: &WHOLE_TABLES,
+        questions: WHOLE_QUESTIONS,
+        askers_max: WHOLE_ASKERS_MAX,
+    };
+    let few_tables = Part {
+        name: "",
+        series: &["first reply, all at once"],
+        condition: of_datapaths,
+        tables: &[],
+        questions: QUESTIONS,
+        askers_max: ASKERS_MAX,
+    };
+    few_tables.run(trial, &site)?;
+    whole.run(trial, &site)
 }
 
-/// Asks a question by itself, checks the answer and gives the time that it took.
-fn ask(trial: &mut Trial<'_>, site: &Site, number: usize) -> Result<(Question, Duration)> {
-    let nodes = site.datapaths.len();
-    let datapaths: Vec<String> = (0..DATAPATHS)
-        .map(|at| site::reference(&site.datapaths[(number * DATAPATHS + at) % nodes]))
-        .collect();
-    let condition = Views::any_of(TABLES, SELECTED_BY, datapaths.iter().map(|datapath| &**datapath));
-    let requests = monitor::conditional(&trial.columns, &condition);
-    let params = format!(r#"["{}","dump",{requests}]"#, trial.database());
-    let start = Instant::now();
-    let text = trial.control.call_raw("monitor_cond", &params)?;
-    let took = start.elapsed();
-    trial.control.call("monitor_cancel", r#"["dump"]"#)?;
+/// Questions of one kind.
+struct Part {
+    /// What its figures begin with.
+    name: &'static str,
+    series: &'static [&'static str],
+    condition: fn(&Trial<'_>, &Site, &[usize]) -> Condition,
+    /// Tables without conditions, with a row for each node.
+    tables: &'static [&'static str],
+    questions: usize,
+    askers_max: usize,
+}
 
-    let state = contents(&trial.columns, &text)?;
-    check(trial, &state, &datapaths)?;
-    let question = Question {
-        params,
-        answer: hash(&with_id(text, ASKER_ID)),
-        digest: state.digest(),
+/// Ports and flows of some datapaths, and nothing else.
+fn of_datapaths(_trial: &Trial<'_>, site: &Site, datapaths: &[usize]) -> Condition {
+    let datapaths: Vec<String> = datapaths
+        .iter()
+        .map(|&number| site::reference(&site.datapaths[number]))
+        .collect();
+    Views::any_of(TABLES, SELECTED_BY, datapaths.iter().map(|datapath| &**datapath))
+}
+
+/// What the controller of the first of some datapaths asks for.
+fn of_controller(trial: &Trial<'_>, site: &Site, datapaths: &[usize]) -> Condition {
+    let node = datapaths[0];
+    let datapaths = datapaths.iter();
+    let controller = Controller {
+        name: &format!("hv-{node}"),
+        chassis: &site.chassis[node],
+        datapaths: datapaths
+            .map(|&number| (&*site.datapaths[number], number + 1))
+            .collect(),
+        ports: Vec::new(),
     };
-    Ok((question, took))
+    controller.condition(&trial.columns, &[])
+}
+
+impl Part {
+    /// Asks one question after the other, and then has all clients ask at once.
+    fn run(&self, trial: &mut Trial<'_>, site: &Site) -> Result<()> {
+        let mut took = Vec::new();
+        let mut questions = Vec::new();
+        for number in 0..self.questions.min(site.datapaths.len()) {
+            let (question, time) = self.ask(trial, site, number)?;
+            questions.push(question);
+            took.push(time);
+        }
+        let name = format!("{}first reply, one at a time", self.name);
+        trial.outcome.rounds(&name, "ms", 1e3, &took);
+        self.ask_at_once(trial, questions)
+    }
+
+    fn ask_at_once(&self, trial: &mut Trial<'_>, questions: Vec<Question>) -> Result<()> {
+        let askers = trial.settings.clients.min(self.askers_max);
+        let questions = Arc::new(questions);
+        let columns = trial.columns.clone();
+        let fleet = trial.fleet(askers, Arc::new(|_| None), self.series, |_| Asker {
+            questions: questions.clone(),
+            columns: columns.clone(),
+        })?;
+        trial.connect(&fleet)?;
+        let goal = askers as u64;
+        trial.progress.phase("asking", fleet.board(), Counter::Done, goal);
+        let (bytes, cpu, start) = (Board::get(&fleet.board().bytes), trial.cpu(), Instant::now());
+        fleet.post(|asker, port| {
+            let now = Instant::now();
+            port.clients().for_each(|client| asker.ask(port, client, now));
+        });
+        trial.wait(&fleet, "first replies", |board| Board::get(&board.done) >= goal)?;
+        let took = start.elapsed().as_secs_f64();
+        let bytes = (Board::get(&fleet.board().bytes) - bytes) as f64;
+        let compared = trial.outcome.compared.max(askers);
+        (trial.outcome.clients, trial.outcome.compared) = (compared, compared);
+        let name = |figure: &str| format!("{}{figure}", self.name);
+        trial.outcome.lower(&name("all clients at once"), "s", took);
+        trial
+            .outcome
+            .higher(&name("contents sent"), "MB/s", bytes / 1e6 / took);
+        trial.cpu_since(cpu, &name("server CPU a client"), "ms", 1e3, goal as f64);
+        trial.outcome.latencies(&fleet.latencies()?);
+        trial.own_memory(&fleet);
+        Ok(())
+    }
+
+    /// Asks a question by itself, checks the answer and gives the time that it took.
+    fn ask(&self, trial: &mut Trial<'_>, site: &Site, number: usize) -> Result<(Question, Duration)> {
+        let nodes = site.datapaths.len();
+        let datapaths: Vec<usize> = (0..DATAPATHS)
+            .map(|at| (number * DATAPATHS + at) % nodes)
+            .collect();
+        let condition = (self.condition)(trial, site, &datapaths);
+        let requests = monitor::conditional(&trial.columns, &condition);
+        let params = format!(r#"["{}","dump",{requests}]"#, trial.database());
+        let start = Instant::now();
+        let text = trial.control.call_raw("monitor_cond", &params)?;
+        let took = start.elapsed();
+        trial.control.call("monitor_cancel", r#"["dump"]"#)?;
+
+        let state = contents(&trial.columns, &text)?;
+        let references = datapaths
+            .iter()
+            .map(|&number| site::reference(&site.datapaths[number]));
+        check(trial, &state, &references.collect::<Vec<String>>())?;
+        for table in self.tables {
+            let rows = rows_of(trial, &state, table);
+            if rows != nodes {
+                let reason = format!("{rows} rows of {table} instead of {nodes}");
+                return Err(Failure::Wrong(reason));
+            }
+        }
+        let question = Question {
+            params,
+            answer: hash(&with_id(text, ASKER_ID)),
+            digest: state.digest(),
+        };
+        Ok((question, took))
+    }
+}
+
+/// The rows of a table that a reply tells of.
+fn rows_of(trial: &Trial<'_>, state: &State, table: &str) -> usize {
+    let number = trial.columns.table(table).map(|(number, _)| number);
+    state.iter().filter(|(_, row)| Some(row.table) == number).count()
 }
 
 /// An answer must hold the rows of the datapaths: as many as there are, and no others.

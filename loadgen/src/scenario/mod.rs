@@ -9,6 +9,7 @@ mod condfan;
 mod connect;
 mod density_heavy;
 mod density_light;
+mod dpgroup;
 mod dump_cond;
 mod fanout;
 mod nbcfg;

@@ -4,7 +4,7 @@ use crate::error::{Failure, Result};
 use crate::scenario::Trial;
 use crate::scenario::{
     bulk, claim, cluster_density, compact, cond_change, condfan, connect, density_heavy, density_light,
-    dump_cond, fanout, nbcfg, netpol, open, port_create, restart, slow, storm, sync, txn, workload,
+    dpgroup, dump_cond, fanout, nbcfg, netpol, open, port_create, restart, slow, storm, sync, txn, workload,
 };
 
 /// A scenario by its name.
@@ -31,6 +31,14 @@ pub const SCENARIOS: &[Scenario] = &[
         controls: false,
         fills: false,
         run: connect::run,
+    },
+    Scenario {
+        name: "connect-echo",
+        summary: "all clients connect at once and send one echo",
+        takes: &[],
+        controls: false,
+        fills: false,
+        run: connect::run_echo,
     },
     Scenario {
         name: "fanout",
@@ -73,12 +81,28 @@ pub const SCENARIOS: &[Scenario] = &[
         run: condfan::run,
     },
     Scenario {
+        name: "dpgroup",
+        summary: "each change concerns all clients, whose conditions are those of ovn-controller",
+        takes: &[],
+        controls: false,
+        fills: true,
+        run: dpgroup::run,
+    },
+    Scenario {
         name: "sync",
         summary: "all clients ask for everything at once",
         takes: &[],
         controls: false,
         fills: true,
         run: sync::run,
+    },
+    Scenario {
+        name: "sync-large",
+        summary: "all clients ask at once for everything of a site of 200,000 flows",
+        takes: &[],
+        controls: false,
+        fills: true,
+        run: sync::run_large,
     },
     Scenario {
         name: "bulk",
@@ -90,8 +114,8 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "slow",
-        summary: "a tenth of the clients stops reading for a while",
-        takes: &[],
+        summary: "some of the clients stop reading for a while",
+        takes: &["--rate"],
         controls: false,
         fills: false,
         run: slow::run,

@@ -1,7 +1,8 @@
 //! `sync`: after a long outage, an upgrade or a conversion nobody's last transaction is known any more, and all
 //! controllers ask for everything at once. The size of the database is chosen so that all clients together get about
 //! two gigabytes. One client of each thread comes first and its contents are parsed; those of the others, which must
-//! be the same bytes, are compared by hash as they come.
+//! be the same bytes, are compared by hash as they come. In `sync-large` it is the size of the database that is given:
+//! from a hundred clients on it has 200,000 logical flows, 122 MB for each of them.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,7 +10,7 @@ use std::time::Instant;
 use crate::error::Result;
 use crate::fleet::{Behaviour, Board, Port};
 use crate::measure::progress::Counter;
-use crate::scenario::Trial;
+use crate::scenario::{Trial, open};
 use crate::southbound::monitor;
 use crate::southbound::site::{self, Site, Size};
 
@@ -27,8 +28,17 @@ impl Behaviour for Comer {
     }
 }
 
+/// Flows of `sync-large`, for each client and client: 200,000 for a hundred of them.
+const LARGE_FLOWS: usize = 20;
+const LARGE_FLOWS_MAX: usize = 200_000;
+
+pub(super) fn run_large(trial: &mut Trial<'_>) -> Result<()> {
+    let clients = trial.settings.clients;
+    let flows = LARGE_FLOWS.saturating_mul(clients * clients).min(LARGE_FLOWS_MAX);
+    synchronise(trial, open::size(flows))
+}
+
 pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
-    trial.require(site::NEEDED)?;
     let clients = trial.settings.clients;
     let nodes = ((BYTES_TOTAL / clients).min(BYTES_PER_CLIENT * clients) / NODE_BYTES).max(1);
     let size = Size {
@@ -36,6 +46,13 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         flows_per_node: 100,
         pods_per_node: 10,
     };
+    synchronise(trial, size)
+}
+
+/// Fills the site and has all clients ask for all of it.
+fn synchronise(trial: &mut Trial<'_>, size: Size) -> Result<()> {
+    trial.require(site::NEEDED)?;
+    let clients = trial.settings.clients;
     Site::fill(&mut trial.control, &trial.columns, size)?;
     let requests = monitor::everything(&trial.columns);
     let theirs = requests.clone();

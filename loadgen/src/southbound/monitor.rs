@@ -25,12 +25,12 @@ const WITHOUT_EXTERNAL_IDS: [&str; 9] = [
     "Learned_Route",
 ];
 
-/// One clause: the rows of a table whose column equals a value.
+/// One clause: the rows of a table that a column selects.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Clause {
     pub table: Cow<'static, str>,
     pub column: Cow<'static, str>,
-    /// `==` or `includes`.
+    /// `==` with a value that is no default, `includes` with one element or pair, or `!=` with the empty set.
     pub function: &'static str,
     /// In compact JSON.
     pub value: String,
@@ -118,8 +118,8 @@ fn clauses_of(condition: &Condition, table: &str) -> Option<String> {
 pub struct Oracle {
     /// Sum of digests and number of rows, by table.
     whole: HashMap<String, (u128, usize)>,
-    /// The rows of each (table, column, value) that any clause names.
-    matching: HashMap<(String, String, String), Vec<(u128, u128)>>,
+    /// The rows that each clause selects which any column of them makes true.
+    matching: HashMap<Clause, Vec<(u128, u128)>>,
 }
 
 impl Oracle {
@@ -129,11 +129,17 @@ impl Oracle {
             whole: HashMap::new(),
             matching: HashMap::new(),
         };
-        let numbers: Vec<(u16, u16, &str, &str)> = selected_by
+        let numbers: Vec<(u16, u16, Cow<'static, str>, Cow<'static, str>)> = selected_by
             .iter()
             .filter_map(|(table, column)| {
                 let (number, found) = columns.table(table)?;
-                Some((number, found.column(column)?.0, *table, *column))
+                let column_number = found.column(column)?.0;
+                Some((
+                    number,
+                    column_number,
+                    (*table).to_owned().into(),
+                    (*column).to_owned().into(),
+                ))
             })
             .collect();
         for (uuid, row) in reference.iter() {
@@ -142,9 +148,18 @@ impl Oracle {
             whole.0 = whole.0.wrapping_add(row.digest);
             whole.1 += 1;
             for (_, column, table, name) in numbers.iter().filter(|(number, ..)| *number == row.table) {
-                if let Some(value) = row.one(*column) {
-                    let key = ((*table).to_owned(), (*name).to_owned(), value.to_owned());
-                    oracle.matching.entry(key).or_default().push((uuid, row.digest));
+                for (function, value) in row.selected_by(*column) {
+                    let clause = Clause {
+                        table: table.clone(),
+                        column: name.clone(),
+                        function,
+                        value,
+                    };
+                    oracle
+                        .matching
+                        .entry(clause)
+                        .or_default()
+                        .push((uuid, row.digest));
                 }
             }
         }
@@ -162,12 +177,7 @@ impl Oracle {
         }
         let mut seen = HashSet::new();
         for clause in &condition.clauses {
-            let key = (
-                clause.table.clone().into_owned(),
-                clause.column.clone().into_owned(),
-                clause.value.clone(),
-            );
-            for (uuid, row) in self.matching.get(&key).into_iter().flatten() {
+            for (uuid, row) in self.matching.get(clause).into_iter().flatten() {
                 if seen.insert(*uuid) {
                     digest = digest.wrapping_add(*row);
                 }

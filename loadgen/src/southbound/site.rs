@@ -141,6 +141,16 @@ pub fn global(control: &mut Control, database: &str) -> Result<String> {
 
 /// The insertion of a logical flow of a datapath, which is given in JSON, like those that northd makes.
 pub fn flow_operation(datapath: &str, node: usize, flow: usize, name: &str) -> String {
+    flow_of("logical_datapath", datapath, node, flow, name)
+}
+
+/// The insertion of a logical flow of a group of datapaths, which is given in JSON.
+pub fn group_flow_operation(group: &str, flow: usize) -> String {
+    flow_of("logical_dp_group", group, 0, flow, &format!("group-{flow}"))
+}
+
+/// The insertion of a logical flow of what `column` refers to.
+fn flow_of(column: &str, reference: &str, node: usize, flow: usize, name: &str) -> String {
     let (table, priority) = (flow % 33, 50 + flow % 60);
     let pipeline = if flow.is_multiple_of(3) {
         "egress"
@@ -148,7 +158,7 @@ pub fn flow_operation(datapath: &str, node: usize, flow: usize, name: &str) -> S
         "ingress"
     };
     format!(
-        r#"{{"op":"insert","table":"Logical_Flow","row":{{"logical_datapath":{datapath},"pipeline":"{pipeline}","table_id":{table},"priority":{priority},"match":"inport == \"{name}\" && eth.src == {{02:d2:{:02x}:{:02x}:{:02x}:04}} && ip4.src == 10.{}.{}.{}","actions":"reg0[{}] = 1; outport = \"{name}\"; flags.loopback = 1; next;","external_ids":["map",[["source","northd.c:{}"],["stage-hint","{:08x}"],["stage-name","ls_in_l2_lkup"]]]}}}}"#,
+        r#"{{"op":"insert","table":"Logical_Flow","row":{{"{column}":{reference},"pipeline":"{pipeline}","table_id":{table},"priority":{priority},"match":"inport == \"{name}\" && eth.src == {{02:d2:{:02x}:{:02x}:{:02x}:04}} && ip4.src == 10.{}.{}.{}","actions":"reg0[{}] = 1; outport = \"{name}\"; flags.loopback = 1; next;","external_ids":["map",[["source","northd.c:{}"],["stage-hint","{:08x}"],["stage-name","ls_in_l2_lkup"]]]}}}}"#,
         node >> 8 & 255,
         node & 255,
         flow & 255,

@@ -14,6 +14,7 @@ const UPDATED: &[&str] = &[
     "nbcfg",
     "nbcfg-all",
     "condfan",
+    "dpgroup",
     "bulk",
     "slow",
     "claim",
@@ -103,7 +104,7 @@ fn a_missing_update_fails_every_scenario() {
 #[test]
 fn wrong_first_contents_fail_every_scenario() {
     let updated = UPDATED.iter().filter(|name| **name != "cond-change");
-    for scenario in updated.chain(&["sync", "dump-cond"]) {
+    for scenario in updated.chain(&["sync", "sync-large", "dump-cond"]) {
         println!("{}", lie_in(scenario, Lie::WrongContents));
     }
 }

@@ -71,7 +71,7 @@ impl Global {
         }
     }
 
-    /// Has client 0 write one number after the other, each when `heard` clients in all have heard of it, and gives for
+    /// Has client 0 write one number after the other, each when `heard` clients have heard of the one before, and gives for
     /// each the time until the last of them had.
     pub(in crate::scenario) fn one_by_one(
         &self,
@@ -81,10 +81,11 @@ impl Global {
         heard: u64,
     ) -> Result<Vec<Duration>> {
         let mut last = Vec::new();
-        for number in numbers {
+        let before = Board::get(&fleet.board().done);
+        for (number, rounds) in numbers.zip(1..) {
             writer::one(fleet, number);
             trial.wait(fleet, "an update", |board| {
-                Board::get(&board.done) >= number * heard
+                Board::get(&board.done) >= before + rounds * heard
             })?;
             last.push(self.sent.at(number).elapsed());
         }

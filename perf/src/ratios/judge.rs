@@ -23,6 +23,8 @@ pub(super) struct Runs {
     pub(super) packaged: Option<Vec<Outcome>>,
     /// Of ours without TLS, likewise.
     pub(super) plain: Option<Vec<Outcome>>,
+    /// Of ours with fewer clients, likewise.
+    pub(super) smaller: Option<Vec<Outcome>>,
 }
 
 /// A metric of a row and what is to be said of it.
@@ -114,6 +116,7 @@ fn theirs(
         Than::Echo => Some((name, bare.echo_s / seconds(&figure.unit)?)),
         Than::Target => floor.value.map(|value| (name, value)),
         Than::Plain => of(&runs.plain).map(|value| (name, value)),
+        Than::Smaller => of(&runs.smaller).map(|value| (name, value)),
         Than::Packaged => match of(&runs.packaged) {
             Some(value) => Some((name, value)),
             None => stored::find(row.name(), clients, &floor.metric)?.map(|stored| {
@@ -225,12 +228,14 @@ mod tests {
             ("last", Than::Packaged, 2.1, 2.0, true),
             ("rate", Than::Packaged, 1.5, 2.0, false),
             ("rate", Than::Plain, 1.5, 2.0, false),
+            ("rate", Than::Smaller, 1.5, 2.0, false),
             ("last", Than::Sends, 0.8, 8.0 / 11.0, true),
         ] {
             let runs = Runs {
                 ours: ours.clone(),
                 packaged: Some(packaged.clone()),
                 plain: Some(packaged.clone()),
+                smaller: Some(packaged.clone()),
             };
             let found =
                 lines(&row(metric, than, least), Size::Quick, 1000, &runs, BARE).expect("it is there");

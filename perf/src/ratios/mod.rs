@@ -37,7 +37,8 @@ pub(crate) struct Options {
     /// Put what was measured into perf/ratios.json and the tables of perf/README.md.
     #[arg(long)]
     markdown: bool,
-    /// Rounds of each scenario on each server, of which the median counts; 2 for quick, 3 for full if not given.
+    /// Rounds of each scenario on each server, of which the median counts; if not given, 2 for quick and 3 for full,
+    /// but for rows that say otherwise.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     rounds: Option<u16>,
 }
@@ -62,10 +63,10 @@ pub(crate) fn run(size: Size, options: &Options) -> Result<(), String> {
     if rows.is_empty() {
         return Err(format!("no row has a name with {}", options.parts.join(" or ")));
     }
-    let rounds = options.rounds.unwrap_or(match size {
+    let usual = match size {
         Size::Quick => 2,
         Size::Full => 3,
-    });
+    };
     build::server()?;
     let loopback = |error: std::io::Error| format!("a bare loop over loopback: {error}");
     let echo_s = bare::echo().map_err(loopback)?;
@@ -84,7 +85,8 @@ pub(crate) fn run(size: Size, options: &Options) -> Result<(), String> {
             println!("{:28} {:.2} ms to {clients} clients", "bare sends", sends_s * 1e3);
         }
         let bare = Bare { echo_s, sends_s };
-        let judged = measure(row, clients, row.runs_packaged(size), rounds)
+        let rounds = options.rounds.or(row.rounds).unwrap_or(usual);
+        let judged = measure(row, size, clients, rounds)
             .and_then(|runs| judge::lines(row, size, clients, &runs, bare));
         match judged {
             Ok(lines) => {
@@ -110,21 +112,32 @@ pub(crate) fn run(size: Size, options: &Options) -> Result<(), String> {
     }
 }
 
-/// Runs a scenario on our server and, if it takes part, on the packaged one in turns; and on ours without TLS, if that is
-/// what one with TLS is compared with.
-fn measure(row: &Row, clients: u32, with_packaged: bool, rounds: u16) -> Result<Runs, String> {
-    let packaged = with_packaged.then_some(if row.tls { PACKAGED_TLS } else { PACKAGED });
+/// Runs a scenario on our server and, if it takes part, on the packaged one in turns; and on ours without TLS or with fewer
+/// clients, if that is what it is compared with.
+fn measure(row: &Row, size: Size, clients: u32, rounds: u16) -> Result<Runs, String> {
+    let packaged = row
+        .runs_packaged(size)
+        .then_some(if row.tls { PACKAGED_TLS } else { PACKAGED });
     let via: &[&str] = if row.tls { &["--tls"] } else { &[] };
     let mut servers = outcomes(row, clients, rounds, packaged, via)?.into_iter();
     let (ours, packaged) = (servers.next(), servers.next());
-    let plain = match row.needs_plain() {
-        true => outcomes(row, clients, rounds, None, &[])?.into_iter().next(),
-        false => None,
+    let alone = |clients: u32, via: &[&str]| -> Result<Option<Vec<Outcome>>, String> {
+        Ok(outcomes(row, clients, rounds, None, via)?.into_iter().next())
+    };
+    let plain = if row.needs_plain() {
+        alone(clients, &[])?
+    } else {
+        None
+    };
+    let smaller = match row.smaller(size) {
+        Some(fewer) => alone(fewer, via)?,
+        None => None,
     };
     Ok(Runs {
         ours: ours.unwrap_or_default(),
         packaged,
         plain,
+        smaller,
     })
 }
 

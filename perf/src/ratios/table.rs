@@ -33,6 +33,11 @@ pub(crate) struct Row {
     /// The sizes at which the packaged server runs beside ours. At others, what is known of it is stored.
     #[serde(default)]
     pub(super) packaged: Vec<Size>,
+    /// Clients of a smaller trial of ours, measured right after, for floors that compare with it.
+    #[serde(default)]
+    pub(super) smaller: Smaller,
+    /// Rounds, for a row that takes so long that it has fewer than the others.
+    pub(crate) rounds: Option<u16>,
     /// Whether clients connect by TLS.
     #[serde(default)]
     pub(crate) tls: bool,
@@ -44,6 +49,14 @@ pub(crate) struct Row {
     pub(crate) server: String,
     #[serde(default)]
     pub(crate) floors: Vec<Floor>,
+}
+
+/// How many clients a smaller trial has at each size.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Smaller {
+    quick: Option<u32>,
+    full: Option<u32>,
 }
 
 /// How many times better than something else a figure has to be.
@@ -69,6 +82,8 @@ pub(crate) enum Than {
     Packaged,
     /// Our own server without TLS, for a row with TLS.
     Plain,
+    /// Our own server with fewer clients, as the row says.
+    Smaller,
     /// A bare loop of sends, one to each client.
     Sends,
     /// The processor time of a bare echo.
@@ -96,6 +111,14 @@ impl Row {
     /// Whether a floor compares with our server without TLS.
     pub(crate) fn needs_plain(&self) -> bool {
         self.floors.iter().any(|floor| floor.than == Than::Plain)
+    }
+
+    /// The clients of the smaller trial, if a floor compares with one.
+    pub(crate) fn smaller(&self, size: Size) -> Option<u32> {
+        match size {
+            Size::Quick => self.smaller.quick,
+            Size::Full => self.smaller.full,
+        }
     }
 
     pub(crate) fn runs_packaged(&self, size: Size) -> bool {
@@ -127,6 +150,7 @@ impl Than {
         match self {
             Than::Packaged => "C server",
             Than::Plain => "ours without TLS",
+            Than::Smaller => "ours, fewer clients",
             Than::Sends => "bare sends",
             Than::Echo => "bare echo",
             Than::Target => "the target",
@@ -175,6 +199,16 @@ fn parse(text: &str) -> Result<Vec<Row>, String> {
                     floor.metric
                 ));
             }
+            for size in [Size::Quick, Size::Full] {
+                let compares = floor.than == Than::Smaller && floor.least(size).is_some();
+                if compares && row.smaller(size).is_none() {
+                    return wrong(&format!(
+                        "floor of {:?}: {} has no smaller trial",
+                        floor.metric,
+                        size.name()
+                    ));
+                }
+            }
             if (floor.than == Than::Target) != floor.value.is_some() {
                 return wrong(&format!(
                     "floor of {:?}: a value belongs to than = \"target\"",
@@ -216,6 +250,10 @@ mod tests {
                 "quick has clients without a floor",
             ),
             (row(&floor("noise")).repeat(2), "two of that name"),
+            (
+                row(&floor("noise").replace("packaged", "smaller")),
+                "quick has no smaller trial",
+            ),
         ] {
             let error = parse(&text).expect_err("it is refused");
             assert!(error.contains(said), "{error}");

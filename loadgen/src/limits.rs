@@ -5,15 +5,15 @@
 pub const READ_BYTES: usize = 256 << 10;
 
 /// Bytes of an unfinished message that a client keeps. A longer one is hashed as it comes and its bytes are dropped,
-/// unless its thread still keeps fewer than [`KEPT_WHOLE_MAX`] such messages: this is what holds a client to 16 KiB.
+/// but for those that are part of a text which its thread keeps for all that get the same: this is what holds a client
+/// to 16 KiB.
 pub const PARTIAL_BYTES_MAX: usize = 8 << 10;
 
-/// Long messages that a thread keeps whole at a time, to be parsed as the reference of those that are only hashed, and
-/// what they may come to in bytes before of each kind only [`KEPT_WHOLE_MIN`] go on being kept: thirty megabytes for a
-/// thread with ten thousand clients are 3 KiB for each, and enough for the few clients of many a scenario. A kind are
-/// the clients that monitor the same and know the same. Of first contents, new kinds are asked for only as far as this
-/// memory goes; updates longer than [`PARTIAL_BYTES_MAX`] to clients of many kinds at once may take more.
-pub const KEPT_WHOLE_MAX: usize = 32;
+/// What the texts of long messages that are coming may take of a thread's memory, each counted once however many get it,
+/// and how many of a kind are kept beyond that as long as nobody knows what any of them says. A kind are the clients that
+/// monitor the same and know the same. Thirty megabytes for a thread with ten thousand clients are 3 KiB for each. Of first
+/// contents, new kinds are asked for only as far as this memory goes; updates longer than [`PARTIAL_BYTES_MAX`] to clients
+/// of many kinds at once may take more.
 pub const KEPT_WHOLE_BYTES_MAX: usize = 30 << 20;
 pub const KEPT_WHOLE_MIN: usize = 2;
 

@@ -7,9 +7,9 @@ use std::time::Instant;
 use ovsdb_io::net::reconnect::Reconnect;
 use ovsdb_io::tls::Pump;
 use socket2::Socket;
-use twox_hash::XxHash3_128;
 
 use crate::fleet::expected::Expected;
+use crate::fleet::references::{Long, Told};
 use crate::fleet::scanner::Scanner;
 use crate::fold::state::State;
 
@@ -109,25 +109,8 @@ pub(super) enum Partial {
     Nothing,
     /// All of it.
     Whole(Vec<u8>),
-    /// All of it, although it is long: one of the few that its thread keeps for reference, and their kind.
-    Reference { kind: u128, text: Vec<u8> },
-    /// Its beginning, and the hash and the number of the bytes that have come.
-    Hashed {
-        head: Vec<u8>,
-        hasher: Box<XxHash3_128>,
-        bytes: usize,
-    },
-}
-
-impl std::fmt::Debug for Partial {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Partial::Nothing => "Nothing",
-            Partial::Whole(_) => "Whole",
-            Partial::Reference { .. } => "Reference",
-            Partial::Hashed { .. } => "Hashed",
-        })
-    }
+    /// Its hash, and all of it as long as its thread can keep that.
+    Long(Long),
 }
 
 impl Client {
@@ -173,9 +156,12 @@ impl Client {
         self.outstanding.front().map(|first| first.step) != Some(Step::First)
     }
 
-    /// Clients of equal kinds are told the same.
-    pub(super) fn kind(&self) -> u128 {
-        self.requests.wrapping_add(self.state.digest())
+    /// Clients of equal kinds are mostly told the same.
+    pub(super) fn told(&self) -> Told {
+        Told {
+            kind: self.requests.wrapping_add(self.state.digest()),
+            is_known: self.state.knows_long(),
+        }
     }
 
     /// Takes the request with that id from those that are awaited.

@@ -1,7 +1,7 @@
 //! Who may ask for first contents, and when.
 //!
-//! Long contents are kept whole for one client and hashed for the others, so what one knows must be parsed before the
-//! others get the same: the first that asks for something asks alone. Those who ask for something else need not wait
+//! Long contents are kept whole as far as a thread's memory goes and hashed beyond that, so what one client knows must be
+//! parsed before the others get the same: the first that asks for something asks alone. Those who ask for something else need not wait
 //! for that, as long as what is kept whole fits into memory.
 
 use std::collections::{HashMap, VecDeque};

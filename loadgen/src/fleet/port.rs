@@ -15,7 +15,7 @@ use rustix::event::epoll;
 use rustix::fd::OwnedFd;
 
 use crate::error::Failure;
-use crate::fleet::client::{Client, Ending, Outstanding, Partial, Phase, Step, Turn};
+use crate::fleet::client::{Client, Ending, Outstanding, Phase, Step, Turn};
 use crate::fleet::expected::Expected;
 use crate::fleet::gate::Gate;
 use crate::fleet::moments::Moments;
@@ -405,9 +405,6 @@ impl Port {
         let now_ms = self.now_ms();
         let client = &mut self.clients[index];
         let phase = client.phase;
-        if let Partial::Reference { kind, text } = &client.partial {
-            self.references.release(*kind, text.len());
-        }
         // A server whose backlog overflows resets what the client took for connected.
         let is_attempt = matches!(phase, Phase::Away | Phase::Connecting | Phase::Securing)
             || (phase == Phase::Greeting && !client.is_greeted());

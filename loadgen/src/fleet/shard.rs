@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::fd::OwnedFd;
-use twox_hash::XxHash3_128;
 
 use crate::error::{Failure, Result};
 use crate::fleet::client::{Client, Ending, Partial, Phase, Step};
@@ -20,7 +19,7 @@ use crate::fleet::gate::Gate;
 use crate::fleet::moments::Moments;
 use crate::fleet::pace::Pace;
 use crate::fleet::port::PROBE_ID;
-use crate::fleet::references::References;
+use crate::fleet::references::{Long, References};
 use crate::fleet::scanner::Kind;
 use crate::fleet::{Behaviour, Board, Plan, Port, Reply};
 use crate::fold::{Folds, hash, shorten};
@@ -259,22 +258,15 @@ impl<B: Behaviour> Shard<B> {
                     text.extend_from_slice(last);
                     self.message(index, kind, Message::whole(&text), now);
                 }
-                Partial::Reference { kind: of, mut text } => {
-                    self.port.references.release(of, text.len());
-                    text.extend_from_slice(last);
-                    self.message(index, kind, Message::whole(&text), now);
-                }
-                Partial::Hashed {
-                    head,
-                    mut hasher,
-                    bytes,
-                } => {
-                    hasher.write(last);
+                Partial::Long(long) => {
+                    let told = self.port.clients[index].told();
+                    let long = long.push(last, told, &mut self.port.references);
+                    let whole = long.whole();
                     let message = Message {
-                        head: &head,
-                        bytes: bytes + last.len(),
-                        whole: None,
-                        hash: Some(hasher.finish_128()),
+                        head: whole.as_deref().unwrap_or_else(|| long.head()),
+                        bytes: long.bytes(),
+                        whole: whole.as_deref(),
+                        hash: Some(long.hash()),
                     };
                     self.message(index, kind, message, now);
                 }
@@ -295,27 +287,7 @@ impl<B: Behaviour> Shard<B> {
                 text.extend_from_slice(bytes);
                 kept(client, references, text)
             }
-            Partial::Reference { kind, mut text } => {
-                text.extend_from_slice(bytes);
-                if references.grow(kind, bytes.len()) {
-                    Partial::Reference { kind, text }
-                } else {
-                    references.release(kind, text.len());
-                    hashed(text)
-                }
-            }
-            Partial::Hashed {
-                head,
-                mut hasher,
-                bytes: before,
-            } => {
-                hasher.write(bytes);
-                Partial::Hashed {
-                    head,
-                    hasher,
-                    bytes: before + bytes.len(),
-                }
-            }
+            Partial::Long(long) => Partial::Long(long.push(bytes, client.told(), references)),
         };
     }
 
@@ -456,13 +428,10 @@ impl<B: Behaviour> Shard<B> {
 
 /// What is kept of a message of which this has come.
 fn kept(client: &Client, references: &mut References, text: Vec<u8>) -> Partial {
-    let kind = client.kind();
     if text.len() <= limits::PARTIAL_BYTES_MAX {
         Partial::Whole(text)
-    } else if references.admit(kind, text.len()) {
-        Partial::Reference { kind, text }
     } else {
-        hashed(text)
+        Partial::Long(Long::new(&text, client.told(), references))
     }
 }
 
@@ -487,20 +456,6 @@ fn refused(reply: &Message<'_>, expected: Expected) -> Failure {
     match expected.place {
         "" => Failure::Wrong(format!("an error: {said}")),
         place => Failure::Usage(format!("{place}: the transaction failed: {said}")),
-    }
-}
-
-/// The hash of what has come of a message, and its beginning.
-fn hashed(mut text: Vec<u8>) -> Partial {
-    let mut hasher = Box::new(XxHash3_128::new());
-    hasher.write(&text);
-    let bytes = text.len();
-    text.truncate(limits::ENVELOPE_BYTES_MAX);
-    text.shrink_to_fit();
-    Partial::Hashed {
-        head: text,
-        hasher,
-        bytes,
     }
 }
 

@@ -122,6 +122,12 @@ impl State {
         edge.change()
     }
 
+    /// Whether the change that some long message makes is known.
+    pub fn knows_long(&self) -> bool {
+        let next = self.next.borrow();
+        next.iter().any(|(_, edge)| matches!(edge, Edge::Kept(_)))
+    }
+
     /// Remembers a change; for as long as this state lives, if it `is_long`.
     pub(super) fn learn(&self, hash: u128, change: &Rc<Change>, is_long: bool) {
         let mut next = self.next.borrow_mut();

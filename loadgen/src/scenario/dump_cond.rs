@@ -111,14 +111,6 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         pods_per_node: NODE_PODS,
     };
     let site = Site::fill(&mut trial.control, &trial.columns, size)?;
-    let whole = Part {
-        name: "whole requests: ",
-        series: &["whole requests: first reply, all at once"],
-        condition: of_controller,
-        tables: &WHOLE_TABLES,
-        questions: WHOLE_QUESTIONS,
-        askers_max: WHOLE_ASKERS_MAX,
-    };
     let few_tables = Part {
         name: "",
         series: &["first reply, all at once"],
@@ -126,6 +118,14 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         tables: &[],
         questions: QUESTIONS,
         askers_max: ASKERS_MAX,
+    };
+    let whole = Part {
+        name: "whole requests: ",
+        series: &["whole requests: first reply, all at once"],
+        condition: of_controller,
+        tables: &WHOLE_TABLES,
+        questions: WHOLE_QUESTIONS,
+        askers_max: WHOLE_ASKERS_MAX,
     };
     few_tables.run(trial, &site)?;
     whole.run(trial, &site)

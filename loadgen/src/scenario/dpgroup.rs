@@ -19,9 +19,10 @@ use crate::southbound::controller::{Controller, SELECTED_BY, TABLES};
 use crate::southbound::monitor;
 use crate::southbound::site::{self, Site, Size};
 
-/// Datapaths of a chassis, and chassis that a datapath concerns.
+/// Datapaths of a chassis, and chassis that a datapath concerns: so many that those who monitor all of a site for ten
+/// thousand are told 400 KB at first.
 const DATAPATHS_PER_CLIENT: usize = 5;
-const CLIENTS_PER_DATAPATH: usize = 100;
+const CLIENTS_PER_DATAPATH: usize = 500;
 /// Changes of each part, each of another flow of the group.
 const ROUNDS: u64 = 20;
 /// Datapaths of the group: its row goes to all clients, in 40 bytes for each.

@@ -19,6 +19,13 @@ pub const DIRECT_WRITE_BYTES_MIN: usize = 256 * 1024;
 /// The gathering buffer is given back when it has grown beyond this.
 pub const GATHER_BYTES_KEPT: usize = 1024 * 1024;
 
+/// Bytes of a write from which on it goes past the system's page cache. Smaller ones are over sooner by it, since the disk
+/// is waited for once, in the sync.
+pub const UNCACHED_BYTES_MIN: usize = 4 << 20;
+
+/// Bytes of one such write, for which there is a buffer: large enough that the disk is always busy.
+pub const UNCACHED_STEP_BYTES: usize = 8 << 20;
+
 /// Bytes hashed in vain while a damaged file is searched for intact records, as a multiple of what is left
 /// of the file. Real files need none; a file made to look like nothing but headers would need its square.
 /// When it is used up the search counts as having found something: the file is refused.

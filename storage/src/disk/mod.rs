@@ -7,6 +7,7 @@
 pub mod faulty;
 pub mod memory;
 mod real;
+mod uncached;
 
 pub use real::RealDisk;
 

@@ -40,6 +40,19 @@ pub const GATHER_BYTES_MIN: usize = 512;
 /// waits for one row holds on to one chunk, not to everything a large commit has written.
 pub const SLICE_CHUNK_BYTES: usize = 64 << 10;
 
+/// Changed rows from which on a publication is made in steps: what one takes.
+pub const PUBLICATION_ROWS_MIN: usize = PUBLICATION_STEP_WORK / PUBLICATION_ROW_WORK;
+
+/// Work of one step of a publication, some 200 µs; a row that is matched is one of it.
+pub const PUBLICATION_STEP_WORK: usize = 3200;
+
+/// What writing the text of a row counts.
+pub const PUBLICATION_ROW_WORK: usize = 10;
+
+/// Times that a publication begins again because clients have begun to monitor something else. Then it is made at once:
+/// while clients come by the thousand it would never end.
+pub const PUBLICATION_RESTARTS_MAX: usize = 3;
+
 /// When one in so many specs has sessions to catch up, changed rows are looked up in the condition index
 /// once for all; below, they are matched with those specs one by one.
 pub const CATCH_UP_BY_ROW_SHARE: usize = 4;

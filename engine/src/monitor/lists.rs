@@ -52,6 +52,13 @@ impl<K: Copy + Eq + Hash> Lists<K> {
         &self.items[self.ranges[number as usize].clone()]
     }
 
+    /// Forgets all lists and keeps the room for others.
+    pub(super) fn clear(&mut self) {
+        self.items.clear();
+        self.ranges.clear();
+        self.numbers.clear();
+    }
+
     /// Number of distinct lists.
     pub(super) fn len(&self) -> usize {
         self.ranges.len()

@@ -32,6 +32,7 @@ mod gather;
 mod heads;
 mod initial;
 mod lists;
+mod matching;
 mod publish;
 mod request;
 mod resume;
@@ -45,6 +46,7 @@ mod tests;
 
 pub use fragments::Fragments;
 pub use initial::FirstReply;
+pub use publish::Publication;
 
 use crate::error::Result;
 use crate::hash::HashMap;

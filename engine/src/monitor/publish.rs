@@ -9,12 +9,13 @@
 //! Rows are matched through the condition index, those that satisfy the same clauses together, so that the
 //! cost is that of the conditions that match ([`Monitors::publish`]); when few sessions catch up, matching
 //! goes condition by condition instead, so that the others cost nothing ([`Monitors::catch_up`]).
+//!
+//! What a large commit has changed is matched and written in steps ([`Publication`]), and told at once.
 
 use super::bodies::{Bodies, BodyId};
-use super::conditions::{Match, Signal};
 use super::gather::Gather;
 use super::heads::{HeadId, TAIL};
-use super::lists::Lists;
+use super::matching::Matching;
 use super::row_update;
 use super::runs::{RunId, Runs};
 use super::shape::Outcome;
@@ -23,7 +24,9 @@ use super::spec::{PartId, ShapeId, SpecId};
 use super::{MonitorId, Monitors, Sink};
 use crate::hash::HashMap;
 use crate::ids::{SessionId, TableId};
-use crate::limits::{CATCH_UP_BY_ROW_SHARE, PENDING_KEPT_MAX};
+use crate::limits::{
+    CATCH_UP_BY_ROW_SHARE, PENDING_KEPT_MAX, PUBLICATION_RESTARTS_MAX, PUBLICATION_STEP_WORK,
+};
 use crate::store::{NetChanges, Row, TableChanges};
 use bytes::Bytes;
 use uuid::Uuid;
@@ -33,8 +36,8 @@ pub(super) type TableBodyId = BodyId;
 
 /// What a round has made so far.
 #[derive(Debug, Default)]
-struct Round {
-    slices: Slices,
+pub(super) struct Round {
+    pub(super) slices: Slices,
     runs: Runs,
     /// Parts with runs pending, in order of first match.
     parts: Vec<PartId>,
@@ -44,6 +47,17 @@ struct Round {
     last_id: Uuid,
 }
 
+/// A notification of all sessions that do not lag, which is made in steps.
+#[derive(Debug)]
+pub struct Publication {
+    changes: NetChanges,
+    last_id: Uuid,
+    matching: Matching,
+    /// [`Specs::version`](super::spec::Specs::version) when matching began.
+    specs_version: u64,
+    restarts_left: usize,
+}
+
 impl Monitors {
     /// Notifies the monitors of all sessions that do not lag of the changes up to `last_id`.
     pub fn publish(&mut self, changes: &NetChanges, last_id: Uuid, sink: &mut dyn Sink) {
@@ -51,11 +65,55 @@ impl Monitors {
         if self.awake_count == 0 {
             return;
         }
-        let mut round = Round {
+        let mut matching = Matching::default();
+        self.match_rows(changes, &mut matching, usize::MAX);
+        self.tell(matching, last_id, sink);
+    }
+
+    /// Begins a publication of the changes up to `last_id`.
+    pub fn begin(&self, changes: NetChanges, last_id: Uuid) -> Publication {
+        Publication {
+            changes,
             last_id,
-            ..Round::default()
-        };
-        self.match_rows(changes, &mut round);
+            matching: Matching::default(),
+            specs_version: self.specs.version(),
+            restarts_left: PUBLICATION_RESTARTS_MAX,
+        }
+    }
+
+    /// Goes on with a publication for some 200 µs; true if it is ready for [`Monitors::finish`].
+    ///
+    /// Monitors may come and go between the steps. When what is monitored has changed by that, matching begins again,
+    /// and the last time it goes to its end.
+    pub fn prepare_some(&mut self, publication: &mut Publication) -> bool {
+        if self.awake_count == 0 {
+            return true;
+        }
+        let mut work = PUBLICATION_STEP_WORK;
+        let version = self.specs.version();
+        if publication.specs_version != version {
+            publication.specs_version = version;
+            publication.matching = Matching::default();
+            match publication.restarts_left.checked_sub(1) {
+                Some(left) => publication.restarts_left = left,
+                None => work = usize::MAX,
+            }
+        }
+        self.match_rows(&publication.changes, &mut publication.matching, work)
+    }
+
+    /// Tells what a publication has to say, after whatever is left of it to prepare.
+    pub fn finish(&mut self, mut publication: Publication, sink: &mut dyn Sink) {
+        while !self.prepare_some(&mut publication) {}
+        self.missed = None;
+        if self.awake_count > 0 {
+            self.tell(publication.matching, publication.last_id, sink);
+        }
+    }
+
+    /// Joins what was matched, and notifies the monitors that do not lag.
+    fn tell(&mut self, matching: Matching, last_id: Uuid, sink: &mut dyn Sink) {
+        let mut round = self.collect(matching, last_id);
         round.runs.join(&mut round.slices);
         let mut touched = Vec::new();
         for part_id in std::mem::take(&mut round.parts) {
@@ -98,10 +156,6 @@ impl Monitors {
         last_id: Uuid,
         sink: &mut dyn Sink,
     ) {
-        let mut round = Round {
-            last_id,
-            ..Round::default()
-        };
         let monitors: Vec<MonitorId> = sessions
             .iter()
             .flat_map(|session| self.monitors_of(*session))
@@ -110,11 +164,13 @@ impl Monitors {
         specs.sort_unstable();
         specs.dedup();
         let (_, _, specs_count) = self.specs.counts();
-        if specs.len() * CATCH_UP_BY_ROW_SHARE > specs_count {
-            self.match_rows(changes, &mut round);
+        let mut round = if specs.len() * CATCH_UP_BY_ROW_SHARE > specs_count {
+            let mut matching = Matching::default();
+            self.match_rows(changes, &mut matching, usize::MAX);
+            self.collect(matching, last_id)
         } else {
-            self.match_parts(&specs, changes, &mut round);
-        }
+            self.match_parts(&specs, changes, last_id)
+        };
         round.runs.join(&mut round.slices);
         let mut tables = HashMap::<PartId, TableBodyId>::default();
         for part_id in std::mem::take(&mut round.parts) {
@@ -140,62 +196,33 @@ impl Monitors {
         self.count(&round);
     }
 
-    /// Collects the runs of all parts that the changes concern.
-    fn match_rows(&mut self, changes: &NetChanges, round: &mut Round) {
-        let mut signals: Vec<Signal> = Vec::new();
-        let mut matches: Vec<Match> = Vec::new();
-        for table in changes.tables.iter() {
-            if self.specs.conditions(table.table).is_empty() {
-                continue;
-            }
-            // Rows by what is true of them.
-            let mut groups: Lists<Signal> = Lists::default();
-            let mut rows: Vec<Vec<u32>> = Vec::new();
-            for (row, change) in (0..).zip(&table.rows) {
-                signals.clear();
-                let conditions = self.specs.conditions_mut(table.table);
-                conditions.signals(change.old.as_ref(), change.new.as_ref(), &mut signals);
-                let group = groups.number(&signals) as usize;
-                rows.resize(groups.len(), Vec::new());
-                rows[group].push(row);
-            }
-            for (group, rows) in (0..).zip(&rows) {
-                matches.clear();
-                let conditions = self.specs.conditions_mut(table.table);
-                conditions.matching(groups.get(group), &mut matches);
-                self.add_group(table, rows, &matches, round);
+    /// Hands the runs of rows that were matched to the parts that they concern.
+    fn collect(&mut self, matching: Matching, last_id: Uuid) -> Round {
+        let (slices, groups) = matching.into_groups();
+        let mut round = Round {
+            slices,
+            last_id,
+            ..Round::default()
+        };
+        for group in groups {
+            let runs: Vec<Option<RunId>> = group
+                .texts
+                .iter()
+                .map(|text| round.runs.of_slices(&text.slices))
+                .collect();
+            for (part, text) in group.parts {
+                self.add_run(part, runs[text as usize], &mut round);
             }
         }
-    }
-
-    /// Hands the rows of a group to the parts of the conditions that match them.
-    fn add_group(&mut self, table: &TableChanges, rows: &[u32], matches: &[Match], round: &mut Round) {
-        let mut runs = HashMap::<(ShapeId, Outcome), Option<RunId>>::default();
-        for found in matches {
-            let outcome = found.outcome;
-            // By place, because parts are written while the list is read.
-            for place in 0..self.specs.conditions(table.table).parts(found.condition).len() {
-                let part = self.specs.conditions(table.table).parts(found.condition)[place];
-                let shape = self.specs.part(part).shape;
-                let run = match runs.get(&(shape, outcome)) {
-                    Some(run) => *run,
-                    None => {
-                        let slices: Vec<SliceId> = rows
-                            .iter()
-                            .filter_map(|row| self.slice(shape, table, *row, outcome, round))
-                            .collect();
-                        let run = round.runs.of_slices(&slices);
-                        runs.insert((shape, outcome), run);
-                        run
-                    }
-                };
-                self.add_run(part, run, round);
-            }
-        }
+        round
     }
 
     /// Collects the runs of the parts of some specs, part by part.
-    fn match_parts(&mut self, specs: &[SpecId], changes: &NetChanges, round: &mut Round) {
+    fn match_parts(&mut self, specs: &[SpecId], changes: &NetChanges, last_id: Uuid) -> Round {
+        let mut round = Round {
+            last_id,
+            ..Round::default()
+        };
         let mut parts: Vec<(TableId, PartId)> = specs
             .iter()
             .flat_map(|spec| self.specs.parts_of(*spec))
@@ -219,13 +246,14 @@ impl Monitors {
                     let has = change.new.as_ref().is_some_and(holds);
                     let outcome = Outcome::of(had, has);
                     slices.extend(
-                        outcome.and_then(|outcome| self.slice(part.shape, table, row, outcome, round)),
+                        outcome.and_then(|outcome| self.slice(part.shape, table, row, outcome, &mut round)),
                     );
                 }
                 let run = round.runs.of_slices(&slices);
-                self.add_run(*part_id, run, round);
+                self.add_run(*part_id, run, &mut round);
             }
         }
+        round
     }
 
     /// The update of a changed row, if the shape shows something of it.

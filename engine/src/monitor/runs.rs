@@ -6,7 +6,6 @@
 use super::gather::Gather;
 use super::lists::Lists;
 use super::slices::{SliceId, Slices};
-use crate::limits::GATHER_BYTES_MIN;
 use bytes::Bytes;
 
 /// Row updates one after another.
@@ -32,14 +31,7 @@ impl Runs {
         slices.seal();
         for number in 0..self.lists.len() as u32 {
             let mut gather = Gather::default();
-            for slice in self.lists.get(number) {
-                let text = slices.text(*slice);
-                if text.len() < GATHER_BYTES_MIN {
-                    gather.copy(text);
-                } else {
-                    gather.share(slices.share(*slice));
-                }
-            }
+            slices.gather(self.lists.get(number), &mut gather);
             self.segments.push(gather.finish());
         }
     }

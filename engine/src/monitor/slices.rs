@@ -1,9 +1,10 @@
 //! Row updates of one notification round, each written once and shared by every message that shows it.
 
+use super::gather::Gather;
 use super::shape::Outcome;
 use super::spec::ShapeId;
 use crate::hash::HashMap;
-use crate::limits::SLICE_CHUNK_BYTES;
+use crate::limits::{GATHER_BYTES_MIN, SLICE_CHUNK_BYTES};
 use bytes::Bytes;
 
 /// A written row update of the round.
@@ -37,6 +38,13 @@ impl Slices {
         if let Some(known) = self.known.get(&key) {
             return *known;
         }
+        let slice = self.add(write);
+        self.known.insert(key, slice);
+        slice
+    }
+
+    /// [`Slices::row`] for one that comes once.
+    pub(super) fn add(&mut self, write: impl FnOnce(&mut Vec<u8>) -> bool) -> Option<SliceId> {
         let start = self.open.len();
         let slice = write(&mut self.open).then(|| {
             let place = Place {
@@ -47,9 +55,11 @@ impl Slices {
             self.places.push(place);
             SliceId(self.places.len() as u32 - 1)
         });
-        self.known.insert(key, slice);
         if self.open.len() >= SLICE_CHUNK_BYTES {
-            self.seal();
+            // Others will follow. Most are much shorter than what is over here.
+            let next = Vec::with_capacity(SLICE_CHUNK_BYTES + SLICE_CHUNK_BYTES / 16);
+            self.sealed
+                .push(Bytes::from(std::mem::replace(&mut self.open, next)));
         }
         slice
     }
@@ -66,15 +76,19 @@ impl Slices {
         }
     }
 
-    /// The text of a sealed slice, with its leading comma.
-    pub(super) fn text(&self, id: SliceId) -> &[u8] {
-        let place = self.places[id.0 as usize];
-        &self.sealed[place.chunk as usize][place.start..place.end]
-    }
-
-    /// A share of a sealed slice, with its leading comma.
-    pub(super) fn share(&self, id: SliceId) -> Bytes {
-        let place = self.places[id.0 as usize];
-        self.sealed[place.chunk as usize].slice(place.start..place.end)
+    /// Appends sealed slices one after another, each with its leading comma. Those that lie side by side are one piece.
+    pub(super) fn gather(&self, ids: &[SliceId], gather: &mut Gather) {
+        let mut ids = ids.iter().map(|id| self.places[id.0 as usize]).peekable();
+        while let Some(mut place) = ids.next() {
+            while let Some(next) = ids.next_if(|next| next.chunk == place.chunk && next.start == place.end) {
+                place.end = next.end;
+            }
+            let chunk = &self.sealed[place.chunk as usize];
+            if place.end - place.start < GATHER_BYTES_MIN {
+                gather.copy(&chunk[place.start..place.end]);
+            } else {
+                gather.share(chunk.slice(place.start..place.end));
+            }
+        }
     }
 }

@@ -68,6 +68,8 @@ pub(super) struct Specs {
     spec_ids: HashTable<SpecId>,
     /// By table.
     conditions: Vec<Conditions>,
+    /// Counts parts that came and went, and so also shapes and conditions.
+    version: u64,
 }
 
 impl Specs {
@@ -83,7 +85,13 @@ impl Specs {
             specs: Slab::new(),
             spec_ids: HashTable::new(),
             conditions,
+            version: 0,
         }
+    }
+
+    /// A number that is another one whenever other parts are in use than before.
+    pub(super) fn version(&self) -> u64 {
+        self.version
     }
 
     /// The spec that shows these shapes under these conditions; tables are distinct.
@@ -210,6 +218,7 @@ impl Specs {
             self.conditions[table.at()].release(condition);
             return *id;
         }
+        self.version += 1;
         let id = PartId(narrow(self.parts.insert(Part {
             table,
             shape,
@@ -224,6 +233,7 @@ impl Specs {
     }
 
     fn remove_part(&mut self, id: PartId) {
+        self.version += 1;
         let part = self.parts.remove(id.at());
         self.part_ids.remove(&(part.table, part.shape, part.condition));
         let conditions = &mut self.conditions[part.table.at()];

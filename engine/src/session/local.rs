@@ -4,8 +4,8 @@ use super::Machine;
 use crate::database::Database;
 use crate::hash::HashMap;
 use crate::ids::{CommitSeq, SessionId};
-use crate::limits::SESSIONS_AHEAD_MAX;
-use crate::monitor::{Monitors, Sink};
+use crate::limits::{PUBLICATION_ROWS_MIN, SESSIONS_AHEAD_MAX};
+use crate::monitor::{Monitors, Publication, Sink};
 use crate::store::{NetChanges, View};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,8 @@ use std::sync::Arc;
 /// told, and the next round tells once of everything that has been published meanwhile. A session that gets a reply
 /// does not wait for that: it is told everything before it, and goes ahead of the others until the next round.
 ///
+/// A round that tells of many rows is made in steps, and until the last of them nobody has been told anything of it.
+///
 /// ```text
 ///   base ─ sessions whose sockets are full │ told ─ all others │ … seen ─ those ahead │ published
 /// ```
@@ -27,6 +29,8 @@ pub(super) struct Local {
     /// What all sessions have been told of that stand at no base; `seen`, or an earlier version during a round.
     told: View,
     pub(super) monitors: Monitors,
+    /// The round that is being made; told of when it is complete.
+    making: Option<Making>,
     /// Transactions were left in the database's inbox in this turn.
     pub(super) has_submitted: bool,
     /// By commit, each with at least one session of `standing`.
@@ -39,6 +43,15 @@ pub(super) struct Local {
     changed_bytes: usize,
     /// What it may be for the oldest base.
     lagging_bytes_max: usize,
+}
+
+/// A round that is made in steps.
+struct Making {
+    publication: Publication,
+    /// What all have been told of afterwards.
+    to: View,
+    /// Rough bytes of the changes.
+    bytes: usize,
 }
 
 struct Base {
@@ -58,6 +71,7 @@ impl Local {
             told: seen.clone(),
             seen,
             monitors,
+            making: None,
             has_submitted: false,
             bases: BTreeMap::new(),
             standing: HashMap::default(),
@@ -74,7 +88,7 @@ impl Local {
         if view.seq() != self.seen.seq() {
             self.seen = view;
         }
-        if !self.is_in_round() {
+        if !self.is_in_round() || self.is_making_round() {
             return Vec::new();
         }
         if self.monitors.is_empty() {
@@ -85,19 +99,67 @@ impl Local {
             machine.again();
             return Vec::new();
         }
-        self.tell_all(machine);
+        let (net, bytes) = self.net_changes(&self.told, &self.seen);
+        if net.rows_count() < PUBLICATION_ROWS_MIN {
+            self.tell_all(&net, bytes, machine);
+            return self.sessions_too_far_behind();
+        }
+        self.making = Some(Making {
+            publication: self.monitors.begin(net, self.seen.txn_id()),
+            to: self.seen.clone(),
+            bytes,
+        });
+        Vec::new()
+    }
+
+    /// True while a round is made in steps.
+    pub(super) fn is_making_round(&self) -> bool {
+        self.making.is_some()
+    }
+
+    /// True if the session will be told of a round that is being made.
+    pub(super) fn is_making_round_for(&self, session: SessionId) -> bool {
+        self.is_making_round() && !self.standing.contains_key(&session) && self.monitors.has_session(session)
+    }
+
+    /// Goes on with a round that is made in steps, by one of some 200 µs. Returns as [`Local::advance`] does.
+    pub(super) fn make_round_on(&mut self, machine: &mut dyn Machine) -> Vec<SessionId> {
+        let Some(making) = &mut self.making else {
+            return Vec::new();
+        };
+        if !self.monitors.prepare_some(&mut making.publication) {
+            return Vec::new();
+        }
+        self.complete_round(machine);
         self.sessions_too_far_behind()
     }
 
+    /// Ends a round that is made in steps at once, because something must follow it now.
+    pub(super) fn complete_round(&mut self, machine: &mut dyn Machine) {
+        let Some(making) = self.making.take() else {
+            return;
+        };
+        self.monitors.finish(making.publication, &mut ToMachine(machine));
+        self.end_round(making.to, making.bytes, machine);
+    }
+
     /// Makes a round: tells all sessions that stand at no base, and those ahead, of what has been seen.
-    fn tell_all(&mut self, machine: &mut dyn Machine) {
-        let (net, bytes) = self.net_changes(&self.told, &self.seen);
-        self.changed_bytes += bytes;
+    fn tell_all(&mut self, net: &NetChanges, bytes: usize, machine: &mut dyn Machine) {
         self.monitors
-            .publish(&net, self.seen.txn_id(), &mut ToMachine(machine));
-        self.told = self.seen.clone();
+            .publish(net, self.seen.txn_id(), &mut ToMachine(machine));
+        self.end_round(self.seen.clone(), bytes, machine);
+    }
+
+    /// All that stand at no base have been told of what leads to a version, by changes of so many bytes. Those ahead
+    /// join them.
+    fn end_round(&mut self, told: View, bytes: usize, machine: &mut dyn Machine) {
+        self.changed_bytes += bytes;
+        self.told = told;
         let ahead: Vec<SessionId> = std::mem::take(&mut self.ahead).into_iter().collect();
         self.catch_up(&ahead, machine);
+        if self.is_in_round() {
+            machine.again();
+        }
     }
 
     /// Something that has been seen has not been told to all.
@@ -146,8 +208,13 @@ impl Local {
     /// the work. Afterwards they stand with the others, or during a round ahead of them; when these would become
     /// too many, the next round is made at once.
     pub(super) fn catch_up(&mut self, sessions: &[SessionId], machine: &mut dyn Machine) {
-        if self.is_in_round() && self.ahead.len() + sessions.len() > SESSIONS_AHEAD_MAX {
-            self.tell_all(machine);
+        let are_too_many = self.ahead.len() + sessions.len() > SESSIONS_AHEAD_MAX;
+        if are_too_many || sessions.iter().any(|session| self.is_making_round_for(*session)) {
+            self.complete_round(machine);
+        }
+        if self.is_in_round() && are_too_many {
+            let (net, bytes) = self.net_changes(&self.told, &self.seen);
+            self.tell_all(&net, bytes, machine);
         }
         let mut by_base: BTreeMap<CommitSeq, Vec<SessionId>> = BTreeMap::new();
         for session in sessions.iter().filter(|session| self.is_behind(**session)) {
@@ -232,7 +299,7 @@ mod tests {
     use crate::datum::{Atom, Datum};
     use crate::ids::{SessionId, TableId, WorkerId};
     use crate::inbox::Inbox;
-    use crate::limits::LAGGING_BYTES_MAX;
+    use crate::limits::{LAGGING_BYTES_MAX, PUBLICATION_ROWS_MIN};
     use crate::monitor::Version;
     use crate::schema;
     use crate::session::Machine;
@@ -309,8 +376,13 @@ mod tests {
         }
 
         fn monitor(&mut self, session: SessionId) {
+            self.monitor_where(session, "[true]");
+        }
+
+        fn monitor_where(&mut self, session: SessionId, condition: &str) {
             let arena = Bump::new();
-            let requests = strict::parse(br#"{"T":{}}"#, &arena)
+            let text = format!(r#"{{"T":{{"where":{condition}}}}}"#);
+            let requests = strict::parse(text.as_bytes(), &arena)
                 .unwrap()
                 .as_object()
                 .unwrap();
@@ -326,14 +398,21 @@ mod tests {
 
         /// Publishes the next row and lets the worker look.
         fn commit(&mut self) {
-            self.count += 1;
-            let columns = vec![
-                Datum::One(Atom::Uuid(Uuid::from_u128(u128::from(self.count)))),
-                Datum::One(Atom::Uuid(Uuid::nil())),
-                Datum::One(Atom::Integer(i64::from(self.count))),
-            ];
+            self.commit_rows(1);
+        }
+
+        /// The same with so many rows in one commit.
+        fn commit_rows(&mut self, rows: u32) {
             self.store.begin();
-            self.store.insert(TableId(0), Row::new(columns));
+            for _ in 0..rows {
+                self.count += 1;
+                let columns = vec![
+                    Datum::One(Atom::Uuid(Uuid::from_u128(u128::from(self.count)))),
+                    Datum::One(Atom::Uuid(Uuid::nil())),
+                    Datum::One(Atom::Integer(i64::from(self.count))),
+                ];
+                self.store.insert(TableId(0), Row::new(columns));
+            }
             let set = self.store.finish(Uuid::from_u128(u128::from(self.count)));
             let view = self.store.view();
             self.local.database.publish(vec![Arc::new(set)], view);
@@ -378,5 +457,70 @@ mod tests {
         assert!(
             bench.local.standing.is_empty() && bench.local.bases.is_empty() && bench.local.ahead.is_empty()
         );
+    }
+
+    const ROWS: u32 = 10 * PUBLICATION_ROWS_MIN as u32;
+
+    #[test]
+    fn a_large_round_is_told_when_it_is_complete() {
+        let session = |number| SessionId::new(WorkerId(0), number);
+        let (patient, full, gone, late) = (session(1), session(2), session(3), session(4));
+        let mut bench = Bench::new();
+        for id in [patient, full, gone] {
+            bench.monitor(id);
+        }
+        bench.commit_rows(ROWS);
+        assert!(bench.local.is_making_round_for(patient));
+        let mut steps = 0;
+        while bench.local.is_making_round() {
+            assert_eq!(bench.wire.told(patient), []);
+            bench.local.make_round_on(&mut bench.wire);
+            match steps {
+                0 => bench.local.lag(full),
+                1 => {
+                    bench.local.forget(gone);
+                    bench.local.monitors.drop_session(gone);
+                }
+                // It is something else that is monitored from now on.
+                2 => bench.monitor_where(late, r#"[["n",">",0]]"#),
+                // What comes meanwhile is told afterwards.
+                3 => bench.commit(),
+                _ => {}
+            }
+            steps += 1;
+        }
+        assert!(steps > 10, "{steps} steps");
+        let all: Vec<u32> = (1..=ROWS).collect();
+        assert_eq!(bench.wire.told(patient), all);
+        assert_eq!(bench.wire.told(late), [ROWS + 1], "it began with all others");
+        for id in [full, gone] {
+            assert_eq!(bench.wire.told(id), []);
+        }
+        assert!(bench.wire.is_asked_again, "there is more to tell");
+        bench.local.advance(&mut bench.wire);
+        assert_eq!(bench.wire.told(patient), [ROWS + 1]);
+        bench.local.catch_up(&[full], &mut bench.wire);
+        let all: Vec<u32> = (1..=ROWS + 1).collect();
+        assert_eq!(bench.wire.told(full), all);
+        bench.commit();
+        for id in [patient, full, late] {
+            assert_eq!(bench.wire.told(id), [ROWS + 2], "all stand together again");
+        }
+    }
+
+    #[test]
+    fn a_large_round_is_completed_for_whoever_must_be_told_now() {
+        let session = |number| SessionId::new(WorkerId(0), number);
+        let (hasty, other) = (session(1), session(2));
+        let mut bench = Bench::new();
+        bench.monitor(hasty);
+        bench.monitor(other);
+        bench.commit_rows(ROWS);
+        bench.local.make_round_on(&mut bench.wire);
+        bench.local.catch_up(&[hasty], &mut bench.wire);
+        assert!(!bench.local.is_making_round());
+        for id in [hasty, other] {
+            assert_eq!(bench.wire.told(id).len(), ROWS as usize);
+        }
     }
 }

@@ -51,7 +51,7 @@ impl Sessions {
         self.held.push(Held {
             session: call.session,
             after: grant.after,
-            bytes,
+            segments: vec![bytes.into()],
             is_reply: true,
         });
         Answer::Later

@@ -89,11 +89,12 @@ pub struct Sessions {
     gates: HashMap<u64, Gate>,
 }
 
-/// Something that may leave once certain commits are published.
+/// Something that may leave once certain commits are published; a reply not before its session has been told of a round
+/// that is being made.
 struct Held {
     session: SessionId,
     after: Vec<(u64, CommitSeq)>,
-    bytes: Vec<u8>,
+    segments: Vec<Bytes>,
     /// It answers a request, so its session waits for it.
     is_reply: bool,
 }
@@ -287,7 +288,12 @@ impl Sessions {
     }
 
     fn advance_local(&mut self, at: usize, machine: &mut dyn Machine) {
-        for id in self.locals[at].advance(machine) {
+        let too_far_behind = self.locals[at].advance(machine);
+        self.close_too_far_behind(too_far_behind, machine);
+    }
+
+    fn close_too_far_behind(&mut self, ids: Vec<SessionId>, machine: &mut dyn Machine) {
+        for id in ids {
             if let Some(session) = self.sessions.get_mut(&id) {
                 close(id, session, "too far behind, resumes when it comes back", machine);
             }
@@ -350,7 +356,12 @@ impl Sessions {
                     has_seen(&self.locals, epoch, seq),
                     "published before it is answered"
                 );
-                if body.len() < SLICE_CHUNK_BYTES {
+                if self.must_hold_reply(id) {
+                    self.hold_reply(
+                        id,
+                        reply::gathered_result(&request.id, vec![body.into()]).collect(),
+                    );
+                } else if body.len() < SLICE_CHUNK_BYTES {
                     self.push_reply(id, reply::result(&request.id, &body), machine);
                 } else {
                     // Not copied.
@@ -360,6 +371,25 @@ impl Sessions {
             }
         }
         self.resume_if_ready(id, machine);
+    }
+
+    /// True if the session is to be told of a round that is being made, or has a reply that waits for that.
+    fn must_hold_reply(&self, id: SessionId) -> bool {
+        let makes_round = |local: &Local| local.is_making_round_for(id);
+        self.locals.iter().any(makes_round)
+            || self.held.iter().any(|held| held.session == id && held.is_reply)
+    }
+
+    fn hold_reply(&mut self, id: SessionId, segments: Vec<Bytes>) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.held += 1;
+        }
+        self.held.push(Held {
+            session: id,
+            after: Vec::new(),
+            segments,
+            is_reply: true,
+        });
     }
 
     fn push_reply(&mut self, id: SessionId, message: Vec<u8>, machine: &mut dyn Machine) {
@@ -403,7 +433,7 @@ impl Sessions {
         self.held.push(Held {
             session: notice.session,
             after: notice.after,
-            bytes,
+            segments: vec![bytes.into()],
             is_reply: false,
         });
     }
@@ -411,9 +441,10 @@ impl Sessions {
     fn release_held(&mut self, machine: &mut dyn Machine) {
         let locals = &self.locals;
         let is_due = |held: &mut Held| {
-            held.after
-                .iter()
-                .all(|(epoch, seq)| has_seen(locals, *epoch, *seq))
+            let makes_round = |local: &Local| local.is_making_round_for(held.session);
+            let is_early = held.is_reply && locals.iter().any(makes_round);
+            let mut after = held.after.iter();
+            !is_early && after.all(|(epoch, seq)| has_seen(locals, *epoch, *seq))
         };
         let due: Vec<Held> = self.held.extract_if(.., is_due).collect();
         for held in due {
@@ -423,7 +454,7 @@ impl Sessions {
                 session.held -= 1;
             }
             if self.sessions.contains_key(&held.session) {
-                self.push_reply(held.session, held.bytes, machine);
+                self.push_segments(held.session, held.segments, machine);
                 self.resume_if_ready(held.session, machine);
             }
         }

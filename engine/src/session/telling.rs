@@ -1,8 +1,12 @@
-//! First contents that take longer than a step: the client waits for them, and others are served between the steps.
+//! What takes longer than a step to tell: others are served between the steps.
 //!
-//! Such a session stands at the version that it is told of, hears nothing else of that database, and no request of it is
+//! A round that tells of many rows is told when the last of its steps is done; until then those that it is for get no
+//! replies ([`Local`](super::local::Local)).
+//!
+//! For first contents the client waits. Such a session stands at the version that it is told of, hears nothing else of that database, and no request of it is
 //! taken. What was published meanwhile follows the reply in one update.
 
+use super::local::Local;
 use super::{Machine, Sessions, reply, send};
 use crate::ids::SessionId;
 use crate::monitor::FirstReply;
@@ -18,13 +22,21 @@ pub(super) struct Telling {
 }
 
 impl Sessions {
-    /// True while first contents are being written.
+    /// True while first contents are being written, or a round is being made.
     pub fn is_telling(&self) -> bool {
-        !self.tellings.is_empty()
+        !self.tellings.is_empty() || self.locals.iter().any(Local::is_making_round)
     }
 
-    /// Goes on with the oldest of them, for a step of some 200 µs.
+    /// Goes on with a round, or else with the oldest first contents, for a step of some 200 µs.
     pub fn tell_on(&mut self, machine: &mut dyn Machine) {
+        if let Some(at) = self.locals.iter().position(Local::is_making_round) {
+            let too_far_behind = self.locals[at].make_round_on(machine);
+            self.close_too_far_behind(too_far_behind, machine);
+            if !self.locals[at].is_making_round() {
+                self.release_held(machine);
+            }
+            return;
+        }
         let Some(telling) = self.tellings.front_mut() else {
             return;
         };
@@ -74,6 +86,12 @@ impl Sessions {
 
     /// The same for all that are told of databases that are not there any more.
     pub(super) fn tell_before_leaving(&mut self, is_gone: impl Fn(u64) -> bool, machine: &mut dyn Machine) {
+        let leaving = self
+            .locals
+            .iter_mut()
+            .filter(|local| is_gone(local.database.epoch));
+        leaving.for_each(|local| local.complete_round(machine));
+        self.release_held(machine);
         let tellings = std::mem::take(&mut self.tellings);
         let (gone, rest) = tellings.into_iter().partition(|telling| is_gone(telling.epoch));
         self.tellings = rest;

@@ -90,6 +90,11 @@ impl NetChanges {
         self.tables.is_empty()
     }
 
+    /// Number of changed rows.
+    pub fn rows_count(&self) -> usize {
+        self.tables.iter().map(|table| table.rows.len()).sum()
+    }
+
     /// See [`ChangeSet::bytes`].
     pub fn approx_bytes(&self) -> usize {
         approx_bytes(&self.tables)

@@ -17,15 +17,21 @@ pub const READ_BRIEF_BYTES: usize = 4 << 10;
 /// Largest empty buffer that a connection keeps; a larger one (after a huge message) is given back.
 pub const READ_KEEP_BYTES: usize = 64 << 10;
 
-/// Bytes of an unfinished message from which on its buffer grows fourfold. Larger messages are few, and each of them
-/// may be a hundred megabytes.
+/// Bytes that are read at once, however much room there is and however much has come: some 50 µs.
+pub const READ_AT_ONCE_BYTES: usize = 64 << 10;
+
+/// Bytes of an unfinished message from which on its buffer grows fourfold at least. Larger messages are few, and each of
+/// them may be a hundred megabytes.
 pub const READ_LONG_BYTES: usize = 1 << 20;
+
+/// Bytes that such a buffer grows by at least: to double it in steps would move it while others wait, 16 MB for 10 ms.
+pub const READ_LONG_ROOM_BYTES: usize = 64 << 20;
 
 /// Buffers of [`READ_BUSY_BYTES`] that a worker keeps for the next busy connection (1 MiB at most);
 /// further ones are freed.
 pub const READ_POOL_BUFFERS: usize = 64;
 
-/// Full reads in a row after which a connection lets others read (64 KiB).
+/// Full reads in a row after which a connection lets others read (64 KiB; of a long message 256 KiB).
 pub const READS_PER_POLL: u32 = 4;
 
 /// Connections that are flushed before reads are served again. A send costs 6 to 8 µs, so a chunk

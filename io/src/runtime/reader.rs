@@ -8,8 +8,8 @@ use super::stream::Stream;
 use super::worker::{Worker, WorkerCell};
 use crate::errors::strerror;
 use crate::limits::{
-    HANDSHAKE_READ_BYTES, HEAVY_MESSAGE_BYTES_MIN, READ_BRIEF_BYTES, READ_BUSY_BYTES, READ_IDLE_BYTES,
-    READ_KEEP_BYTES, READ_LONG_BYTES, READS_PER_POLL,
+    HANDSHAKE_READ_BYTES, READ_AT_ONCE_BYTES, READ_BRIEF_BYTES, READ_BUSY_BYTES, READ_IDLE_BYTES,
+    READ_KEEP_BYTES, READ_LONG_BYTES, READ_LONG_ROOM_BYTES, READS_PER_POLL,
 };
 use crate::tls::{complain_of_read, explain};
 use rustix::buffer::spare_capacity;
@@ -306,7 +306,8 @@ async fn receive<H: Handler>(
 ) -> io::Result<Option<Received>> {
     loop {
         let mut ready = socket.readable().await?;
-        let is_brief = cell.borrow().port.is_brief && buffer.len() < HEAVY_MESSAGE_BYTES_MIN;
+        // Who has sent more than that has had its turn.
+        let is_brief = cell.borrow().port.is_brief && buffer.len() < READ_BRIEF_BYTES;
         let (space, received) = if is_brief {
             receive_little(socket, buffer)
         } else {
@@ -345,30 +346,43 @@ fn receive_much<H: Handler>(
     }
     make_room(buffer);
     let space = buffer.capacity() - buffer.len();
+    if space > READ_AT_ONCE_BYTES {
+        return receive_within(socket, buffer, READ_AT_ONCE_BYTES);
+    }
     let received = recv(socket.get_ref(), spare_capacity(buffer), RecvFlags::DONTWAIT);
     (space, received.map(|(count, _)| count))
 }
 
 /// The same for a little room.
 fn receive_little(socket: &AsyncFd<OwnedFd>, buffer: &mut Vec<u8>) -> (usize, rustix::io::Result<usize>) {
-    let begin = buffer.len();
     buffer.reserve_exact(READ_BRIEF_BYTES);
-    buffer.resize(begin + READ_BRIEF_BYTES, 0);
+    receive_within(socket, buffer, READ_BRIEF_BYTES)
+}
+
+/// Reads into some of the room that there is.
+fn receive_within(
+    socket: &AsyncFd<OwnedFd>,
+    buffer: &mut Vec<u8>,
+    space: usize,
+) -> (usize, rustix::io::Result<usize>) {
+    let begin = buffer.len();
+    buffer.resize(begin + space, 0);
     let received = recv(socket.get_ref(), &mut buffer[begin..], RecvFlags::DONTWAIT);
     let received = received.map(|(count, _)| count);
     buffer.truncate(begin + received.unwrap_or(0));
-    (READ_BRIEF_BYTES, received)
+    (space, received)
 }
 
-/// Makes room for a busy read behind what is there; doubles when a message is larger, and later quadruples: what is
-/// copied then is copied to pages that nobody has had yet, and room that is not used is not taken from the system.
+/// Makes room for a busy read behind what is there; doubles when a message is larger. Later it becomes enough for most
+/// large messages at once, and quadruples beyond that: what is copied then is copied to pages that nobody has had yet,
+/// for which all others wait, and room that is not used is not taken from the system.
 fn make_room(buffer: &mut Vec<u8>) {
     if buffer.capacity() - buffer.len() >= READ_BUSY_BYTES / 2 {
         return;
     }
     let is_long = buffer.len() >= READ_LONG_BYTES;
     buffer.reserve(if is_long {
-        3 * buffer.len()
+        (3 * buffer.len()).max(READ_LONG_ROOM_BYTES)
     } else {
         READ_BUSY_BYTES
     });
@@ -389,7 +403,7 @@ fn settle(port: &mut Port, buffer: &mut Vec<u8>) {
         if capacity == READ_BUSY_BYTES {
             port.keep_buffer(large);
         }
-    } else if capacity > READ_KEEP_BYTES && buffer.len() < capacity / 4 {
+    } else if capacity > READ_KEEP_BYTES && buffer.len() < (capacity / 4).min(READ_LONG_BYTES) {
         buffer.shrink_to(buffer.len() + READ_BUSY_BYTES);
     }
 }
@@ -418,9 +432,9 @@ async fn read_posted<H: Handler>(cell: WorkerCell<H>, conn: ConnId, stream: Rc<S
             Next::Read => {}
         }
         let begin = buffer.len();
-        let space = buffer.capacity() - begin;
+        let space = (buffer.capacity() - begin).min(READ_AT_ONCE_BYTES);
         assert!(space > 0, "a read needs room");
-        let (result, slice) = socket.read(buffer.slice(begin..)).await;
+        let (result, slice) = socket.read(buffer.slice(begin..begin + space)).await;
         buffer = slice.into_inner();
         match result {
             Ok(0) if lets_go(&cell, conn).await => break Closed::Peer,
@@ -455,7 +469,7 @@ fn fit(port: &mut Port, buffer: &mut Vec<u8>, filled: bool) {
         }
     } else if filled || capacity == buffer.len() {
         make_room(buffer);
-    } else if capacity > READ_KEEP_BYTES && buffer.len() < capacity / 4 {
+    } else if capacity > READ_KEEP_BYTES && buffer.len() < (capacity / 4).min(READ_LONG_BYTES) {
         buffer.shrink_to(buffer.len() + READ_BUSY_BYTES);
     }
 }

@@ -4,7 +4,7 @@
 use super::port::Port;
 use super::{Connection, Worker, heavy};
 use crate::background::{Large, Prepared};
-use crate::limits::{ARENA_KEEP_BYTES, BACKGROUND_MESSAGE_BYTES_MIN};
+use crate::limits::{ARENA_KEEP_BYTES, BACKGROUND_MESSAGE_BYTES_MIN, READ_BRIEF_BYTES};
 use crate::messages;
 use crate::runtime::{ConnId, Outgoing};
 use crate::tls::Content;
@@ -88,7 +88,10 @@ impl Worker {
                     let ahead = connection.ahead.get_or_insert_default();
                     self.background.go_ahead(ahead, unread, &connection.framer);
                 }
-                if heavy::is_long(unread) {
+                // While others wait, whoever sends more than what is read briefly waits, too, instead of being read on,
+                // bit by bit, with hundreds of others before every echo.
+                let is_next_to_others = self.heavy.has_waiting() && unread.len() >= READ_BRIEF_BYTES;
+                if heavy::is_long(unread) || is_next_to_others {
                     self.heavy.took(begun.elapsed());
                     if !self.heavy.admit(conn) {
                         wait_in_line(connection, io, conn);

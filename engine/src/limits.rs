@@ -169,3 +169,13 @@ pub const MAP_KEYS_REMEMBERED: usize = 512;
 
 /// Rows of a table after which the rest of them is taken to be about as long, and made room for at once.
 pub const RECORD_SAMPLE_ROWS: usize = 256;
+
+/// Bytes of a record that is written ahead, after which they are hashed: while they are in the processor's cache.
+pub const DRAFT_HASH_BYTES: usize = 64 << 10;
+
+/// Bytes of such text from which on it is taken to become much longer.
+pub const DRAFT_LONG_BYTES: usize = 1 << 20;
+
+/// Bytes that are then made room for at once. Room that is not used is not taken from the system; moving text as it grows
+/// would cost as much as writing it.
+pub const DRAFT_ROOM_BYTES: usize = 64 << 20;

@@ -7,6 +7,7 @@
 
 pub mod convert;
 mod decode;
+mod draft;
 mod load;
 pub mod record;
 pub mod replay;
@@ -23,6 +24,7 @@ mod weak_refs;
 
 pub use convert::convert;
 pub use decode::{Decoded, NewRows};
+pub use draft::Drafting;
 pub use load::Load;
 pub use record::Record;
 pub use replay::Replay;

@@ -56,21 +56,26 @@ pub fn write(schema: &Schema, changes: &[TableChanges], annotations: &Annotation
     if body.len() == 1 {
         return None;
     }
-    annotations.write(&mut body);
-    body.extend_from_slice(b"}\n");
+    end(&annotations, &mut body);
     Some(Record::new(body))
+}
+
+/// Completes a body that has all its tables.
+pub(super) fn end(annotations: &Annotations<'_>, body: &mut Vec<u8>) {
+    annotations.write(body);
+    body.extend_from_slice(b"}\n");
 }
 
 /// How modified columns are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Notation {
+pub(super) enum Notation {
     Differences,
     Values,
 }
 
 /// Some versions of upstream would misread a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Misread;
+pub(super) struct Misread;
 
 /// Appends the beginning of a record's object, up to its last table.
 fn write_tables(
@@ -121,16 +126,21 @@ pub(super) fn write_row_key(row: uuid::Uuid, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\":");
 }
 
+/// Appends `TABLE:{`, which [`write_row_key`] goes on with.
+pub(super) fn begin_table(schema: &TableSchema, out: &mut Vec<u8>) {
+    write_key(&schema.name, out);
+    out.push(b'{');
+}
+
 /// Appends `TABLE:{…}`, or nothing if no row has persistent changes.
-fn write_table(
+pub(super) fn write_table(
     schema: &TableSchema,
     changes: &TableChanges,
     notation: Notation,
     out: &mut Vec<u8>,
 ) -> Result<(), Misread> {
     let start = out.len();
-    write_key(&schema.name, out);
-    out.push(b'{');
+    begin_table(schema, out);
     let rows_start = out.len();
     for (at, change) in changes.rows.iter().enumerate() {
         if at == RECORD_SAMPLE_ROWS {

@@ -10,6 +10,7 @@
 
 use super::methods::Answer;
 use super::{Catalog, Machine, Sessions, reply};
+use crate::commit::Drafting;
 use crate::ids::SessionId;
 use crate::txn::{Compiler, Program};
 use bumpalo::Bump;
@@ -17,6 +18,7 @@ use ovsdb_wire::frame::Flags;
 use ovsdb_wire::parse::Parser;
 use ovsdb_wire::value::Value;
 use ovsdb_wire::write;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// A transaction ready to be handed over to its database.
@@ -29,23 +31,6 @@ pub struct Compiled {
     program: Program,
     /// Size of the message.
     bytes: usize,
-}
-
-impl Compiled {
-    /// Compiles a message that was framed with these `flags` and [`cuts`](ovsdb_wire::frame::Framer::cuts).
-    /// `None`: it is to be looked at as a whole, such as one that takes more than `parsed_factor_max` times its text.
-    pub fn new(
-        catalog: &Catalog,
-        text: &[u8],
-        cuts: &[usize],
-        flags: Flags,
-        parsed_factor_max: usize,
-        entropy: &mut dyn FnMut() -> Uuid,
-    ) -> Option<Compiled> {
-        let head = &text[..*cuts.first()?];
-        let compilation = Compilation::begin(catalog, head, flags, parsed_factor_max, entropy)?;
-        compilation.finish(text, cuts, flags, entropy)
-    }
 }
 
 /// A transaction of which a part has been compiled, perhaps while the rest is still received.
@@ -62,6 +47,8 @@ pub struct Compilation {
 
 impl Compilation {
     /// Begins with `head`, a message up to its first cut; `flags` are those of the message at least that far.
+    /// `None`, here and below: the message is to be looked at as a whole, such as one that takes more than
+    /// `parsed_factor_max` times its text.
     pub fn begin(
         catalog: &Catalog,
         head: &[u8],
@@ -99,16 +86,23 @@ impl Compilation {
         Some(())
     }
 
-    /// Compiles what is left of the whole message, of which these are all cuts.
+    /// What is to be [worked on](Drafting::work) elsewhere whenever something has been added.
+    pub fn drafting(&self) -> &Arc<Drafting> {
+        self.compiler.drafting()
+    }
+
+    /// Compiles what is left of the whole message, of which these are all cuts; `added` is called after each piece.
     pub fn finish(
         mut self,
         text: &[u8],
         cuts: &[usize],
         flags: Flags,
         entropy: &mut dyn FnMut() -> Uuid,
+        added: &mut dyn FnMut(&Arc<Drafting>),
     ) -> Option<Compiled> {
         for bounds in cuts[self.cuts_count - 1..].windows(2) {
             self.push(&text[bounds[0] + 1..bounds[1]], flags, entropy)?;
+            added(self.drafting());
         }
         let tail = &text[*cuts.last()? + 1..];
         let tail = self.pieces.parse([PARAMS_OPEN, tail, b""], flags)?;
@@ -277,15 +271,10 @@ mod tests {
         let Ok(Scan::Text { end, flags }) = framer.scan(message.as_bytes()) else {
             panic!("the message is framed")
         };
-        assert!(framer.cuts().len() > 2, "the message is large");
-        Compiled::new(
-            catalog,
-            &message.as_bytes()[..end],
-            framer.cuts(),
-            flags,
-            PARSED_FACTOR_MAX,
-            &mut counter(),
-        )
+        let (text, cuts, entropy) = (&message.as_bytes()[..end], framer.cuts(), &mut counter());
+        assert!(cuts.len() > 2, "the message is large");
+        let begun = Compilation::begin(catalog, &text[..cuts[0]], flags, PARSED_FACTOR_MAX, entropy)?;
+        begun.finish(text, cuts, flags, entropy, &mut |drafting| drafting.work())
     }
 
     #[test]
@@ -362,7 +351,7 @@ mod tests {
             let Ok(Scan::Text { flags, .. }) = framer.scan(text) else {
                 panic!("the message is framed")
             };
-            let compiled = begun.finish(text, &cuts, flags, &mut entropy);
+            let compiled = begun.finish(text, &cuts, flags, &mut entropy, &mut |_| {});
             let compiled = compiled.expect("it is good");
             assert_eq!(compiled.bytes, whole.bytes);
             assert!(format!("{:?}", compiled.program) == format!("{:?}", whole.program));

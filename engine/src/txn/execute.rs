@@ -137,7 +137,7 @@ pub fn execute(store: &mut Store, program: &Program, ctx: &mut Context<'_>) -> O
     }
     program.finish_reply(program.operations().len(), &mut reply);
     let commit = match commit::run_passes(run.store, ctx.version) {
-        Ok(()) => run.finish(ctx),
+        Ok(()) => run.finish(program, ctx),
         Err(error) => {
             run.store.undo();
             append_error(&mut reply, &error);
@@ -260,7 +260,7 @@ impl Execution<'_> {
     }
 
     /// Closes the transaction, which has passed all passes, as the next commit if there is anything to it.
-    fn finish(self, ctx: &Context<'_>) -> Option<Committed> {
+    fn finish(self, program: &Program, ctx: &Context<'_>) -> Option<Committed> {
         let changes = self.store.net_changes();
         if changes.is_empty() {
             self.store.undo();
@@ -271,7 +271,7 @@ impl Execution<'_> {
             comment: Some(self.comment.as_str()).filter(|comment| !comment.is_empty()),
             column_diff: ctx.column_diff,
         };
-        let record = record::write(self.store.schema(), &changes, &annotations);
+        let record = program.record(&changes, &annotations);
         let previous = self.store.txn_id();
         let txn_id = match &record {
             Some(record) => next_txn_id(previous, &record.sha1),

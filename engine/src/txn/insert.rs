@@ -54,6 +54,11 @@ impl Insert {
         self.explicit.as_ref().map(|explicit| explicit.uuid)
     }
 
+    /// The row that goes in.
+    pub(super) fn row(&self) -> Option<&Row> {
+        self.row.as_ref().ok()
+    }
+
     /// True if the operation fails whatever the rows are, so that nothing after it is ever executed.
     pub(super) fn always_fails(&self) -> bool {
         self.row.is_err()

@@ -10,11 +10,14 @@ use super::names::{Known, Names};
 use super::select::Select;
 use super::update::Update;
 use super::wait::Wait;
+use crate::commit::record::{self, Annotations};
+use crate::commit::{Drafting, Record};
 use crate::condition::Condition;
 use crate::error::{OvsdbError, Result, Tag};
 use crate::ids::TableId;
+use crate::limits::LIGHT_OPERATIONS_MAX;
 use crate::schema::{Schema, TableSchema};
-use crate::store::View;
+use crate::store::{Row, TableChanges, View};
 use ovsdb_wire::operation::Operation;
 use ovsdb_wire::value::Value;
 use std::sync::Arc;
@@ -28,6 +31,18 @@ pub struct Program {
     operations: Vec<Result<Op>>,
     /// Number of operations of the request, which may be more.
     count: usize,
+    /// What a large program inserts, as the record will have it.
+    draft: Draft,
+}
+
+/// Shows nothing of itself: a program is the same without it.
+#[derive(Default)]
+struct Draft(Option<Arc<Drafting>>);
+
+impl std::fmt::Debug for Draft {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Draft").finish_non_exhaustive()
+    }
 }
 
 /// One operation.
@@ -72,6 +87,7 @@ impl Program {
             schema: Arc::clone(schema),
             operations,
             count: ops.len(),
+            draft: Draft::default(),
         }
     }
 
@@ -115,6 +131,18 @@ impl Program {
         &self.operations
     }
 
+    /// The record of a commit that the program has made.
+    pub(super) fn record(&self, changes: &[TableChanges], annotations: &Annotations<'_>) -> Option<Record> {
+        let Some(draft) = self.draft.0.as_ref().and_then(|drafting| drafting.take()) else {
+            return record::write(&self.schema, changes, annotations);
+        };
+        let inserted = self.operations.iter().filter_map(|op| match op {
+            Ok(Op::Insert(insert)) => Some((insert.table, insert.row()?)),
+            _ => None,
+        });
+        draft.finish(&self.schema, changes, inserted, annotations)
+    }
+
     /// Completes a result array that has `done` elements: `null` for operations that were not executed.
     pub(super) fn finish_reply(&self, done: usize, reply: &mut Vec<u8>) {
         for at in done..self.count {
@@ -127,12 +155,14 @@ impl Program {
     }
 }
 
-/// Compiles a request whose operations come in pieces.
-#[derive(Debug)]
+/// Compiles a request whose operations come in pieces, and leaves what it inserts to be written ahead.
 pub struct Compiler {
     schema: Arc<Schema>,
     names: Known,
     operations: Vec<Result<Op>>,
+    drafting: Arc<Drafting>,
+    /// Rows that have not been left to be written.
+    inserted: Vec<(TableId, Row)>,
     /// Operations of the request so far: as many, or more if one of them is an `abort`.
     count: usize,
 }
@@ -147,6 +177,8 @@ impl Compiler {
             schema: Arc::clone(schema),
             names: Known::default(),
             operations: Vec::new(),
+            drafting: Arc::new(Drafting::new(schema)),
+            inserted: Vec::new(),
             count: 0,
         }
     }
@@ -164,6 +196,7 @@ impl Compiler {
         }
         let mut names = Names::new(&mut self.names, entropy);
         self.operations.reserve(ops.len());
+        self.inserted.reserve(ops.len());
         for value in ops {
             // The numbers are for messages, which are not given here.
             let operation = compile_one(&self.schema, value, 1, 1, &mut names);
@@ -171,20 +204,48 @@ impl Compiler {
             if is_last && !is_abort(&operation) {
                 return Err(Wrong);
             }
+            if let Ok(Op::Insert(insert)) = &operation
+                && let Some(row) = insert.row()
+            {
+                self.inserted.push((insert.table, row.clone()));
+            }
             self.operations.push(operation);
             if is_last {
                 break;
             }
         }
+        if self.has_draft() {
+            self.drafting.add(std::mem::take(&mut self.inserted));
+        }
         Ok(())
     }
 
+    /// Whether the record is written ahead. Who executes a small program waits for nobody.
+    fn has_draft(&self) -> bool {
+        self.operations.len() > LIGHT_OPERATIONS_MAX
+    }
+
+    /// What is to be [worked on](Drafting::work) elsewhere meanwhile.
+    pub fn drafting(&self) -> &Arc<Drafting> {
+        &self.drafting
+    }
+
     pub fn finish(self) -> Program {
+        let draft = Draft(self.has_draft().then_some(self.drafting));
         Program {
             schema: self.schema,
             operations: self.operations,
             count: self.count,
+            draft,
         }
+    }
+}
+
+impl std::fmt::Debug for Compiler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compiler")
+            .field("operations", &self.operations.len())
+            .finish_non_exhaustive()
     }
 }
 

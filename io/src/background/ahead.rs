@@ -8,11 +8,14 @@
 //!
 //! The text stays with the connection: whatever is wrong with the message, it is looked at as a whole in the end.
 
+use super::drafts::Drafts;
 use crate::limits::AHEAD_PIECES_MAX;
+use ovsdb_engine::commit::Drafting;
 use ovsdb_engine::session::{Compilation, Compiled, Shared};
 use ovsdb_wire::frame::{Flags, Framer};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// One message.
@@ -98,32 +101,36 @@ impl Ahead {
     }
 
     /// Compiles what has been given out.
-    pub(crate) fn work(&self, shared: &Shared) {
+    pub(super) fn work(&self, shared: &Shared, drafts: &Drafts) {
         let mut stage = self.stage.lock();
         while let Some(Piece { text, flags }) = self.next() {
             *stage = std::mem::take(&mut *stage).after(shared, &text, flags);
+            if let Stage::Begun(compilation) = &*stage {
+                drafts.go_on(compilation.drafting());
+            }
             self.queue.lock().prospect = stage.prospect();
         }
     }
 
     /// Compiles the rest of the message, which has all come.
-    pub(crate) fn finish(
+    pub(super) fn finish(
         &self,
         shared: &Shared,
+        drafts: &Drafts,
         text: &[u8],
         cuts: &[usize],
         flags: Flags,
     ) -> Option<Compiled> {
-        self.work(shared);
-        let entropy = &mut Uuid::new_v4;
-        match std::mem::take(&mut *self.stage.lock()) {
-            Stage::Fresh => {
-                let factor = shared.bounds.parsed_factor_max;
-                Compiled::new(&shared.catalog(), text, cuts, flags, factor, entropy)
-            }
-            Stage::Begun(compilation) => compilation.finish(text, cuts, flags, entropy),
-            Stage::Odd => None,
-        }
+        self.work(shared, drafts);
+        let stage = match std::mem::take(&mut *self.stage.lock()) {
+            Stage::Fresh => Stage::Fresh.after(shared, &text[..*cuts.first()?], flags),
+            stage => stage,
+        };
+        let Stage::Begun(compilation) = stage else {
+            return None;
+        };
+        let added = &mut |drafting: &Arc<Drafting>| drafts.go_on(drafting);
+        compilation.finish(text, cuts, flags, &mut Uuid::new_v4, added)
     }
 
     fn next(&self) -> Option<Piece> {

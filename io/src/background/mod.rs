@@ -4,9 +4,11 @@
 //! while the rest is received; what is made of the whole goes back through the worker's inbox.
 
 mod ahead;
+mod drafts;
 
 pub(crate) use ahead::Ahead;
 
+use self::drafts::Drafts;
 use crate::db::lower_priority;
 use crate::limits::BACKGROUND_THREADS_MAX;
 use crate::runtime::ConnId;
@@ -16,8 +18,8 @@ use ovsdb_engine::session::{Compiled, Shared};
 use ovsdb_wire::frame::{Flags, Framer};
 use parking_lot::Mutex;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 /// A large message.
@@ -42,6 +44,8 @@ pub(crate) struct Prepared {
 pub(crate) struct Background {
     shared: Arc<Shared>,
     threads: Mutex<usize>,
+    /// Started with the first thread, each of which knows it.
+    drafts: OnceLock<Drafts>,
     /// Jobs that no thread has finished.
     unfinished: Arc<AtomicUsize>,
     jobs: (Sender<Job>, Receiver<Job>),
@@ -57,6 +61,7 @@ impl Background {
         Background {
             shared,
             threads: Mutex::new(0),
+            drafts: OnceLock::new(),
             unfinished: Arc::default(),
             jobs: unbounded(),
         }
@@ -113,19 +118,20 @@ impl Background {
         let shared = Arc::clone(&self.shared);
         let unfinished = Arc::clone(&self.unfinished);
         let jobs = self.jobs.1.clone();
+        let drafts = self.drafts.get_or_init(Drafts::start).clone();
         let work = move || {
             lower_priority();
             for job in jobs {
                 match job {
                     Job::Part(ahead) => {
-                        ahead.work(&shared);
+                        ahead.work(&shared, &drafts);
                         unfinished.fetch_sub(1, Ordering::Relaxed);
                     }
                     Job::Whole(message, done) => {
-                        let compiled =
-                            message
-                                .ahead
-                                .finish(&shared, &message.text, &message.cuts, message.flags);
+                        let Large {
+                            text, cuts, flags, ..
+                        } = &message;
+                        let compiled = message.ahead.finish(&shared, &drafts, text, cuts, *flags);
                         unfinished.fetch_sub(1, Ordering::Relaxed);
                         done.push(Prepared { message, compiled });
                     }

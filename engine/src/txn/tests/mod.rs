@@ -7,7 +7,7 @@ mod model;
 mod persistence;
 mod waiting;
 
-use super::{Context, Outcome, Program, execute};
+use super::{Compiler, Context, Outcome, Program, execute};
 use crate::commit::Record;
 use crate::rbac::Client;
 use crate::schema::{self, Schema};
@@ -54,6 +54,8 @@ pub(super) struct Db {
     pub(super) read_only: bool,
     pub(super) reserved: bool,
     pub(super) column_diff: bool,
+    /// Whether programs are compiled as those of large messages are.
+    pub(super) in_pieces: bool,
     /// Empty is the root role.
     pub(super) role: String,
     pub(super) client_id: Option<String>,
@@ -91,6 +93,7 @@ impl Db {
             read_only: false,
             reserved: false,
             column_diff: true,
+            in_pieces: false,
             role: String::new(),
             client_id: None,
         }
@@ -117,7 +120,17 @@ impl Db {
             *counter += 1;
             uuid_number(*counter)
         };
-        let program = Program::compile(self.store.schema(), value.as_array().unwrap(), &mut entropy);
+        let ops = value.as_array().unwrap();
+        let program = if self.in_pieces {
+            let mut compiler = Compiler::new(self.store.schema());
+            let compiled = ops
+                .chunks(2)
+                .try_for_each(|piece| compiler.push(piece, &mut entropy));
+            compiled.expect("nothing is wrong with the operations themselves");
+            compiler.finish()
+        } else {
+            Program::compile(self.store.schema(), ops, &mut entropy)
+        };
         let seq = self.store.seq();
         let mut context = Context {
             now_ms: 1_700_000_000_000,

@@ -3,6 +3,7 @@
 use super::{Db, parse_schema, uuid_number};
 use crate::commit::{Decoded, Load, Replay, Snapshot, convert};
 use crate::error::Result;
+use crate::limits::{DRAFT_HASH_BYTES, LIGHT_OPERATIONS_MAX};
 use crate::store::{ChangeSet, Store};
 use crate::txn::next_txn_id;
 use bumpalo::Bump;
@@ -44,6 +45,84 @@ fn body_of(db: &mut Db, ops: &str) -> Option<String> {
     let done = db.transact(ops);
     assert!(!done.reply.contains("error"), "{}", done.reply);
     done.record.map(|record| String::from_utf8(record.body).unwrap())
+}
+
+/// Whatever becomes of the rows, the record is the one that is written without a draft.
+#[test]
+fn a_record_is_the_same_whether_written_ahead_or_not() {
+    let long = "x".repeat(DRAFT_HASH_BYTES * 3 / 2);
+    let root = |name: &str, more: &str| {
+        format!(r#"{{"op":"insert","table":"Root","uuid-name":"{name}","row":{{"name":"{name}"{more}}}}}"#)
+    };
+    let child = |name: &str, more: &str| {
+        format!(r#"{{"op":"insert","table":"Child","uuid-name":"{name}","row":{{"value":7{more}}}}}"#)
+    };
+    let update = |name: &str, row: &str| {
+        format!(r#"{{"op":"update","table":"Root","where":[["name","==","{name}"]],"row":{row}}}"#)
+    };
+    let place = |at: u32| format!(r#","x":{at},"y":{at},"options":["map",[["long","{long}"]]]"#);
+    let transactions: Vec<Vec<String>> = vec![
+        // One table, long enough to be hashed as it grows.
+        (0..5).map(|at| root(&format!("a{at}"), &place(at))).collect(),
+        // Two tables, in either order.
+        vec![
+            root("b0", &format!(r#","children":["named-uuid","c0"]{}"#, place(10))),
+            child("c0", ""),
+            root("b1", r#","x":11,"ephemeral":4"#),
+        ],
+        vec![
+            child("c1", ""),
+            root("b2", r#","x":12,"children":["named-uuid","c1"]"#),
+        ],
+        // A row that is let go of by garbage collection, alone in its table and beside another.
+        vec![root("d0", r#","x":20"#), child("c2", "")],
+        vec![
+            child("c3", ""),
+            root("d1", r#","x":21,"children":["named-uuid","c4"]"#),
+            child("c4", ""),
+        ],
+        // A row that is changed, or loses a weak reference, after it was inserted, and one that was there before.
+        vec![
+            root("e0", r#","x":30"#),
+            update("e0", r#"{"y":5}"#),
+            root("e1", r#","x":31"#),
+        ],
+        vec![
+            root("f0", &format!(r#","x":40,"friends":["uuid","{A}"]"#)),
+            root("f1", r#","x":41"#),
+        ],
+        vec![root("g0", r#","x":50"#), update("a1", r#"{"y":77}"#)],
+        // One that goes again.
+        vec![
+            root("h0", r#","x":60"#),
+            root("h1", r#","x":61"#),
+            r#"{"op":"delete","table":"Root","where":[["name","==","h0"]]}"#.to_owned(),
+        ],
+        // Differences that would be misread.
+        vec![root("i0", r#","x":70,"numbers":["set",[1,2,3]]"#)],
+        vec![
+            child("c5", ""),
+            root("i1", r#","x":71,"children":["named-uuid","c5"]"#),
+            update("i0", r#"{"numbers":["set",[4,5,6]]}"#),
+        ],
+        vec![r#"{"op":"comment","comment":"nothing"}"#.to_owned()],
+    ];
+    let mut twins = [Db::new(), Db::new()];
+    twins[1].in_pieces = true;
+    // Only large programs have drafts.
+    let others = vec![r#"{"op":"comment","comment":"x"}"#; LIGHT_OPERATIONS_MAX].join(",");
+    for operations in transactions {
+        let ops = format!("[{others},{}]", operations.join(","));
+        let [whole, pieces] = twins.each_mut().map(|db| db.transact(&ops));
+        assert!(!whole.reply.contains("error"), "{}", whole.reply);
+        assert_eq!(whole.reply, pieces.reply);
+        assert!(whole.record == pieces.record, "{}", operations.last().unwrap());
+        if let Some(record) = whole.record {
+            assert_eq!(record.sha1, <[u8; 20]>::from(Sha1::digest(&record.body)));
+        }
+    }
+    let [whole, pieces] = &twins;
+    assert_eq!(whole.store.txn_id(), pieces.store.txn_id());
 }
 
 const A: &str = "00000000-0000-0000-0000-00000000000a";

@@ -16,6 +16,9 @@ use crate::server::secured::Secured;
 /// is the shortest time after which a server gives up on that.
 const IDLE_MAX: Duration = Duration::from_secs(4);
 
+/// Bytes of parameters below which a request is one write, and one segment.
+const COPIED_BYTES_MAX: usize = 64 << 10;
+
 /// A connection to a server.
 #[derive(Debug)]
 pub struct Control {
@@ -94,8 +97,15 @@ impl Control {
         }
         self.next_id += 1;
         let id = self.next_id;
-        let request = format!(r#"{{"id":{id},"method":"{method}","params":{params}}}"#);
-        self.write(request.as_bytes())?;
+        let head = format!(r#"{{"id":{id},"method":"{method}","params":"#);
+        if params.len() < COPIED_BYTES_MAX {
+            self.write(format!("{head}{params}}}").as_bytes())?;
+        } else {
+            // What is measured is how long the server takes, not a copy of tens of megabytes.
+            for part in [&head, params, "}"] {
+                self.write(part.as_bytes())?;
+            }
+        }
         loop {
             let (kind, text) = self.receive(method)?;
             match kind {

@@ -1,5 +1,6 @@
 //! Updates of monitors: before the reply, once each, and together what a `select` finds.
 
+use std::io::Write;
 use std::thread;
 
 use ovsdb_harness::Client;
@@ -44,6 +45,46 @@ fn count_up(client: &mut Client, name: &str) {
         }
         assert_eq!(last, Some(total), "the reply to {name} was early");
     }
+}
+
+/// What a large transaction has changed is told in steps, while others write and ask.
+#[test]
+fn the_update_of_a_large_transaction_comes_before_its_reply() {
+    const ROWS: i64 = 5000;
+    on_each(|scene, random| {
+        let storm = Storm::start(&scene.server, 2, random);
+        thread::scope(|scope| {
+            for writer in 1..4 {
+                let mut client = scene.server.client();
+                scope.spawn(move || {
+                    let mut copy = Copy::default();
+                    let first = client
+                        .call("monitor_cond", json!(["Load", "m", copy::request(None)]))
+                        .expect("a good monitor");
+                    copy.apply(&first);
+                    for round in 0..2 {
+                        let first = (writer * 10 + round) * 1_000_000;
+                        let rows = first..first + ROWS;
+                        let mut params = vec![json!("Load")];
+                        params.extend(rows.clone().map(insert_item));
+                        let id = first as u64;
+                        let request = json!({"id": id, "method": "transact", "params": params}).to_string();
+                        let mut sender = client.sender();
+                        // A client that takes nothing meanwhile is not read.
+                        let sent = scope.spawn(move || sender.write_all(request.as_bytes()));
+                        reply_after_updates(&mut client, id, &mut copy);
+                        sent.join().expect("no panic").expect("the server reads");
+                        let told = copy.0.values().filter(|item| rows.contains(&item.0)).count();
+                        assert_eq!(told, ROWS as usize, "the reply was early");
+                        let id = client.send("transact", json!(["Load", copy::select(json!([]))]));
+                        let results = reply_after_updates(&mut client, id, &mut copy);
+                        assert_eq!(copy, Copy::selected(&results[0]));
+                    }
+                });
+            }
+        });
+        storm.stop();
+    });
 }
 
 /// Whenever a client asks, its copy is what it finds: updates have brought it to just the version that is read.

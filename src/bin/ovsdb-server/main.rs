@@ -25,6 +25,7 @@ const PROGRAM: &str = "ovsdb-server";
 
 fn main() -> ExitCode {
     pages::use_small();
+    memory::give_back_soon();
     program::run(PROGRAM, manual::sections, run)
 }
 

@@ -7,6 +7,10 @@ pub const TREE_FANOUT: usize = 32;
 /// Shards of one index. Readers on every worker and the one writer meet only within a shard.
 pub const INDEX_SHARDS: usize = 16;
 
+/// Rows with one key up to which an index keeps them in a list; beyond, in a table. Eight entries are two cache lines, and a
+/// table of two takes three times as much.
+pub const INDEX_SLOTS_SCANNED_MAX: usize = 8;
+
 /// Rows below which a table is scanned rather than indexed on demand: a scan of so few rows costs less
 /// than keeping an index does over the table's life.
 pub const HOT_INDEX_ROWS_MIN: usize = 256;

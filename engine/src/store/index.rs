@@ -6,7 +6,7 @@
 
 use crate::hash::{HashMap, KeyedWell};
 use crate::ids::{CommitSeq, RowSlot};
-use crate::limits::INDEX_SHARDS;
+use crate::limits::{INDEX_SHARDS, INDEX_SLOTS_SCANNED_MAX};
 use hashbrown::HashTable;
 use parking_lot::RwLock;
 use std::hash::{BuildHasher, Hash};
@@ -27,10 +27,13 @@ struct Bucket {
     slots: Slots,
 }
 
-/// Most keys have one row, and there is a bucket for each row and index, so the others are boxed.
+/// Slots, each with the commit since which views do not need it. Most keys have one row, and there is a bucket for each
+/// row and index, so the others are boxed.
 #[derive(Debug)]
 enum Slots {
     One(u32, u64),
+    /// Up to [`INDEX_SLOTS_SCANNED_MAX`], which a table would take several times as much for.
+    Few(Box<Vec<(u32, u64)>>),
     Many(Box<HashMap<u32, u64>>),
 }
 
@@ -92,6 +95,7 @@ impl Index {
         {
             None => {}
             Some(Slots::One(slot, _)) => found.push(RowSlot(*slot)),
+            Some(Slots::Few(slots)) => found.extend(slots.iter().map(|(slot, _)| RowSlot(*slot))),
             Some(Slots::Many(slots)) => found.extend(slots.keys().map(|slot| RowSlot(*slot))),
         }
     }
@@ -105,6 +109,7 @@ impl Index {
         {
             None => 0,
             Some(Slots::One(..)) => 1,
+            Some(Slots::Few(slots)) => slots.len(),
             Some(Slots::Many(slots)) => slots.len(),
         }
     }
@@ -114,6 +119,7 @@ impl Index {
         let shard = self.shard(hash).read();
         match &shard.find(hash, |bucket| bucket.hash == hash)?.slots {
             Slots::One(slot, _) => accept(RowSlot(*slot)),
+            Slots::Few(slots) => slots.iter().find_map(|(slot, _)| accept(RowSlot(*slot))),
             Slots::Many(slots) => slots.keys().find_map(|slot| accept(RowSlot(*slot))),
         }
     }
@@ -129,9 +135,20 @@ impl Slots {
         match self {
             Slots::One(one, mark) if *one == slot => *mark = dead_since,
             Slots::One(one, mark) => {
-                let both = [(*one, *mark), (slot, dead_since)];
-                *self = Slots::Many(Box::new(both.into_iter().collect()));
+                *self = Slots::Few(Box::new(vec![(*one, *mark), (slot, dead_since)]));
             }
+            Slots::Few(slots) => match slots.iter().position(|(known, _)| *known == slot) {
+                Some(at) => slots[at].1 = dead_since,
+                None if slots.len() < INDEX_SLOTS_SCANNED_MAX => {
+                    slots.reserve_exact(1);
+                    slots.push((slot, dead_since));
+                }
+                None => {
+                    let mut many: HashMap<u32, u64> = slots.drain(..).collect();
+                    many.insert(slot, dead_since);
+                    *self = Slots::Many(Box::new(many));
+                }
+            },
             Slots::Many(slots) => {
                 slots.insert(slot, dead_since);
             }
@@ -142,6 +159,13 @@ impl Slots {
     fn purge(&mut self, slot: u32, dead_since: u64) -> bool {
         match self {
             Slots::One(one, mark) => *one == slot && *mark == dead_since,
+            Slots::Few(slots) => {
+                slots.retain(|entry| *entry != (slot, dead_since));
+                if let [(slot, mark)] = slots[..] {
+                    *self = Slots::One(slot, mark);
+                }
+                false
+            }
             Slots::Many(slots) => {
                 if slots.get(&slot) == Some(&dead_since) {
                     slots.remove(&slot);
@@ -163,6 +187,7 @@ impl Slots {
 mod tests {
     use super::Index;
     use crate::ids::{CommitSeq, RowSlot};
+    use crate::limits::INDEX_SLOTS_SCANNED_MAX;
 
     fn found(index: &Index, hash: u64) -> Vec<u32> {
         let mut slots = Vec::new();
@@ -185,6 +210,36 @@ mod tests {
         index.mark_dead(hash, RowSlot(2), CommitSeq(6));
         index.purge(hash, RowSlot(2), CommitSeq(6));
         assert!(found(&index, hash).is_empty());
+    }
+
+    #[test]
+    fn any_number_of_slots_comes_and_goes() {
+        let index = Index::default();
+        let hash = index.hash(&"key");
+        let count = 3 * INDEX_SLOTS_SCANNED_MAX as u32;
+        for present in 1..=count {
+            index.add(hash, RowSlot(present));
+            index.add(hash, RowSlot(present));
+            assert_eq!(found(&index, hash), (1..=present).collect::<Vec<_>>());
+            assert_eq!(index.count(hash), present as usize);
+        }
+        for gone in 1..=count {
+            index.mark_dead(hash, RowSlot(gone), CommitSeq(7));
+            index.purge(hash, RowSlot(gone), CommitSeq(6));
+            assert_eq!(found(&index, hash).first(), Some(&gone));
+            index.purge(hash, RowSlot(gone), CommitSeq(7));
+            assert_eq!(found(&index, hash), (gone + 1..=count).collect::<Vec<_>>());
+            let last = index.find(hash, |slot| (slot.0 == count).then_some(slot));
+            assert_eq!(last.is_some(), gone < count);
+        }
+        for present in 1..=INDEX_SLOTS_SCANNED_MAX as u32 {
+            index.add(hash, RowSlot(present));
+        }
+        for gone in (1..=INDEX_SLOTS_SCANNED_MAX as u32).rev() {
+            index.mark_dead(hash, RowSlot(gone), CommitSeq(8));
+            index.purge(hash, RowSlot(gone), CommitSeq(8));
+            assert_eq!(found(&index, hash), (1..gone).collect::<Vec<_>>());
+        }
     }
 
     #[test]

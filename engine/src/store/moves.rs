@@ -1,12 +1,11 @@
 //! Moves a row's index entries from its old keys to its new ones, and buries those that no view needs.
 
-use super::index;
+use super::index::Index;
 use super::row::Row;
 use super::table::{HotIndex, TableIndexes};
 use crate::datum::Datum;
 use crate::ids::{CommitSeq, RowSlot, TableId};
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 /// Index entries that no view from a given commit on needs, in order of commit.
 #[derive(Debug, Default)]
@@ -22,12 +21,18 @@ struct DeadEntry {
     slot: RowSlot,
 }
 
-#[derive(Clone, Debug)]
+/// An index of a table, the last two by their place among their like, which they keep.
+#[derive(Clone, Copy, Debug)]
 enum IndexRef {
     Uuid,
-    Unique(usize),
-    Hot(Arc<HotIndex>),
+    Unique(u32),
+    Hot(u32),
 }
+
+const _: () = assert!(
+    size_of::<(CommitSeq, DeadEntry)>() == 32,
+    "deleting a million rows makes some millions of them"
+);
 
 impl DeadEntries {
     pub(super) fn len(&self) -> usize {
@@ -51,24 +56,24 @@ impl DeadEntries {
     ) {
         let (table, slot) = place;
         let mut moves = Moves {
-            indexes,
             table,
             slot,
             since,
             dead: &mut self.entries,
         };
         let uuid_of = |row: &Row| indexes.uuid.hash(&row.uuid());
-        moves.key(IndexRef::Uuid, old.map(uuid_of), new.map(uuid_of));
-        for (at, unique) in indexes.unique.iter().enumerate() {
+        moves.key(&indexes.uuid, IndexRef::Uuid, old.map(uuid_of), new.map(uuid_of));
+        for (at, unique) in (0..).zip(&indexes.unique) {
             let (old, new) = (
                 old.map(|row| unique.hash_of(row)),
                 new.map(|row| unique.hash_of(row)),
             );
-            moves.key(IndexRef::Unique(at), old, new);
+            moves.key(&unique.index, IndexRef::Unique(at), old, new);
         }
-        for hot in indexes.hot.read().iter() {
+        for (at, hot) in (0..).zip(indexes.hot.read().iter()) {
             moves.atoms(
                 hot,
+                IndexRef::Hot(at),
                 old.map(|row| row.get(hot.column)),
                 new.map(|row| row.get(hot.column)),
             );
@@ -79,26 +84,23 @@ impl DeadEntries {
     pub(super) fn bury<'i>(&mut self, oldest: CommitSeq, indexes: impl Fn(TableId) -> &'i TableIndexes) {
         while self.entries.front().is_some_and(|(since, _)| *since <= oldest) {
             let (since, entry) = self.entries.pop_front().expect("just seen");
-            indexes(entry.table)
-                .at(&entry.index)
-                .purge(entry.hash, entry.slot, since);
+            indexes(entry.table).with(entry.index, |index| index.purge(entry.hash, entry.slot, since));
         }
     }
 }
 
 impl TableIndexes {
-    fn at<'i>(&'i self, index: &'i IndexRef) -> &'i index::Index {
+    fn with(&self, index: IndexRef, act: impl FnOnce(&Index)) {
         match index {
-            IndexRef::Uuid => &self.uuid,
-            IndexRef::Unique(at) => &self.unique[*at].index,
-            IndexRef::Hot(hot) => &hot.index,
+            IndexRef::Uuid => act(&self.uuid),
+            IndexRef::Unique(at) => act(&self.unique[at as usize].index),
+            IndexRef::Hot(at) => act(&self.hot.read()[at as usize].index),
         }
     }
 }
 
 /// Moves one row's entries from its old keys to its new ones.
 struct Moves<'s> {
-    indexes: &'s TableIndexes,
     table: TableId,
     slot: RowSlot,
     since: CommitSeq,
@@ -106,26 +108,25 @@ struct Moves<'s> {
 }
 
 impl Moves<'_> {
-    fn key(&mut self, index: IndexRef, old: Option<u64>, new: Option<u64>) {
+    fn key(&mut self, index: &Index, place: IndexRef, old: Option<u64>, new: Option<u64>) {
         if old == new {
             return;
         }
         if let Some(hash) = new {
-            self.indexes.at(&index).add(hash, self.slot);
+            index.add(hash, self.slot);
         }
         if let Some(hash) = old {
-            self.lose(index, hash);
+            self.lose(index, place, hash);
         }
     }
 
-    fn atoms(&mut self, hot: &Arc<HotIndex>, old: Option<&Datum>, new: Option<&Datum>) {
+    fn atoms(&mut self, hot: &HotIndex, place: IndexRef, old: Option<&Datum>, new: Option<&Datum>) {
         if old == new {
             return;
         }
-        let index = IndexRef::Hot(Arc::clone(hot));
         hot.over.gained(new, old, &mut |atom| {
             if !new.is_some_and(|new| hot.over.covers(new, atom)) {
-                self.lose(index.clone(), hot.index.hash(atom));
+                self.lose(&hot.index, place, hot.index.hash(atom));
             }
         });
         hot.over.gained(old, new, &mut |atom| {
@@ -133,13 +134,13 @@ impl Moves<'_> {
         });
     }
 
-    fn lose(&mut self, index: IndexRef, hash: u64) {
-        self.indexes.at(&index).mark_dead(hash, self.slot, self.since);
+    fn lose(&mut self, index: &Index, place: IndexRef, hash: u64) {
+        index.mark_dead(hash, self.slot, self.since);
         self.dead.push_back((
             self.since,
             DeadEntry {
                 table: self.table,
-                index,
+                index: place,
                 hash,
                 slot: self.slot,
             },

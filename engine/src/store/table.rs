@@ -28,6 +28,7 @@ pub(super) struct TableIndexes {
     pub(super) uuid: Index,
     /// The schema's `indexes`, in its order.
     pub(super) unique: Vec<UniqueIndex>,
+    /// Never less: each keeps its place.
     pub(super) hot: RwLock<Vec<Arc<HotIndex>>>,
     /// Full scans that an index would have spared, by column; the writer looks and resets.
     pub(super) scans: Box<[Scans]>,

@@ -9,7 +9,7 @@
 //! looked at as a whole, which says what is wrong with it.
 
 use super::methods::Answer;
-use super::{Catalog, Machine, Sessions, reply};
+use super::{Catalog, Machine, Sessions};
 use crate::commit::Drafting;
 use crate::ids::SessionId;
 use crate::txn::{Compiler, Program};
@@ -212,7 +212,7 @@ impl Sessions {
             id, program, bytes, ..
         } = compiled;
         if let Answer::Result(result) = self.submit(session, id.clone(), bytes, at, program, machine) {
-            self.push_reply(session, reply::result(&id, &result), machine);
+            self.push_result(session, &id, result, machine);
         }
         true
     }

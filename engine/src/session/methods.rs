@@ -9,6 +9,7 @@ use crate::limits::REQUESTS_UNANSWERED_MAX;
 use crate::sequencer::{Event, Submission, Ticket};
 use crate::txn::Program;
 use bytes::Bytes;
+use ovsdb_wire::message;
 use ovsdb_wire::request::{self, Request, RequestError};
 use ovsdb_wire::value::Value;
 use ovsdb_wire::write;
@@ -94,9 +95,11 @@ impl Sessions {
             Err(RequestError::UNKNOWN_METHOD)
         };
         if let Ok(Request::Echo { params }) = request {
-            let mut result = Vec::new();
-            write::value(&mut result, &Value::Array(params));
-            send(machine, session, reply::result(&call.id, &result));
+            let mut reply = Vec::with_capacity(bytes + reply::FRAME_BYTES);
+            message::write_reply(&mut reply, call.id.as_slice(), |out| {
+                write::value(out, &Value::Array(params))
+            });
+            send(machine, session, reply);
             return Flow::Continue;
         }
         if self.must_wait(session, &request) {
@@ -112,7 +115,10 @@ impl Sessions {
                 self.wait_until_idle(session);
                 return Flow::Wait;
             }
-            Answer::Result(result) => reply::result(&call.id, &result),
+            Answer::Result(result) => {
+                self.push_result(session, &call.id, result, machine);
+                return Flow::Continue;
+            }
             Answer::Gathered(result) => {
                 self.push_segments(session, reply::gathered_result(&call.id, result), machine);
                 return Flow::Continue;

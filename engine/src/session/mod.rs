@@ -361,12 +361,8 @@ impl Sessions {
                         id,
                         reply::gathered_result(&request.id, vec![body.into()]).collect(),
                     );
-                } else if body.len() < SLICE_CHUNK_BYTES {
-                    self.push_reply(id, reply::result(&request.id, &body), machine);
                 } else {
-                    // Not copied.
-                    let reply = reply::gathered_result(&request.id, vec![body.into()]);
-                    self.push_segments(id, reply, machine);
+                    self.push_result(id, &request.id, body, machine);
                 }
             }
         }
@@ -390,6 +386,16 @@ impl Sessions {
             segments,
             is_reply: true,
         });
+    }
+
+    /// Answers the request called `request`, a JSON text, with its result; one that is large is not copied.
+    fn push_result(&mut self, id: SessionId, request: &[u8], result: Vec<u8>, machine: &mut dyn Machine) {
+        if result.len() < SLICE_CHUNK_BYTES {
+            self.push_reply(id, reply::result(request, &result), machine);
+        } else {
+            let reply = reply::gathered_result(request, vec![result.into()]);
+            self.push_segments(id, reply, machine);
+        }
     }
 
     fn push_reply(&mut self, id: SessionId, message: Vec<u8>, machine: &mut dyn Machine) {

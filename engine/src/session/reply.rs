@@ -6,7 +6,7 @@ use ovsdb_wire::{message, write};
 use std::iter;
 
 /// What a message has besides what is given to it, at most.
-const FRAME_BYTES: usize = 40;
+pub(super) const FRAME_BYTES: usize = 40;
 
 /// `{"id":ID,"result":RESULT,"error":null}`.
 pub(super) fn result(id: &[u8], result: &[u8]) -> Vec<u8> {

@@ -8,6 +8,7 @@ use crate::datum::parse::text_lossy;
 use crate::datum::{Datum, Shape, Symbols, merge, parse_shape, print};
 use crate::error::{OvsdbError, Result, Tag};
 use crate::ids::ColumnIdx;
+use crate::limits::CLAUSES_SORTED_MIN;
 use crate::schema::{AtomicType, TableSchema};
 use ovsdb_wire::value::Value;
 use ovsdb_wire::write::Items;
@@ -41,6 +42,14 @@ pub enum Clause {
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Condition {
     clauses: Vec<Clause>,
+}
+
+/// A condition of an operation, whose clauses may come in several parts.
+#[derive(Debug, Default)]
+pub(crate) struct Clauses {
+    parsed: Vec<Clause>,
+    /// So many of them, at the front, are sorted and distinct.
+    distinct_count: usize,
 }
 
 /// What joins the clauses of a condition under construction.
@@ -114,31 +123,17 @@ impl Condition {
         table: &TableSchema,
         symbols: Option<&mut dyn Symbols>,
     ) -> Result<Condition> {
-        Condition::parse(clauses, table, symbols, Join::And)
+        let mut parsed = Vec::new();
+        parse_clauses(clauses, table, symbols, &mut parsed)?;
+        Ok(Condition::canonical(parsed, Join::And))
     }
 
     /// Parses the `where` of a monitor request, whose clauses are joined by *or*; named uuids have no meaning
     /// there.
     pub fn parse_monitor(clauses: &[Value<'_>], table: &TableSchema) -> Result<Condition> {
-        Condition::parse(clauses, table, None, Join::Or)
-    }
-
-    fn parse(
-        clauses: &[Value<'_>],
-        table: &TableSchema,
-        mut symbols: Option<&mut dyn Symbols>,
-        join: Join,
-    ) -> Result<Condition> {
-        let mut parsed = Vec::with_capacity(clauses.len());
-        for clause in clauses {
-            // Reborrowed for each clause.
-            let symbols: Option<&mut dyn Symbols> = match &mut symbols {
-                Some(symbols) => Some(&mut **symbols),
-                None => None,
-            };
-            parsed.push(parse_clause(clause, table, symbols)?);
-        }
-        Ok(Condition::canonical(parsed, join))
+        let mut parsed = Vec::new();
+        parse_clauses(clauses, table, None, &mut parsed)?;
+        Ok(Condition::canonical(parsed, Join::Or))
     }
 
     fn canonical(mut clauses: Vec<Clause>, join: Join) -> Condition {
@@ -204,6 +199,30 @@ impl Condition {
     }
 }
 
+impl Clauses {
+    /// Adds clauses; errors are those of [`Condition::parse_where`].
+    pub(crate) fn push(
+        &mut self,
+        clauses: &[Value<'_>],
+        table: &TableSchema,
+        symbols: Option<&mut dyn Symbols>,
+    ) -> Result<()> {
+        parse_clauses(clauses, table, symbols, &mut self.parsed)?;
+        // What is said again and again takes no memory.
+        if self.parsed.len() >= CLAUSES_SORTED_MIN + 2 * self.distinct_count {
+            self.parsed.sort_unstable();
+            self.parsed.dedup();
+            self.distinct_count = self.parsed.len();
+        }
+        Ok(())
+    }
+
+    /// The condition that all clauses together are.
+    pub(crate) fn finish(self) -> Condition {
+        Condition::canonical(self.parsed, Join::And)
+    }
+}
+
 impl Clause {
     /// True if the clause holds for the row that `column` reads from.
     pub fn holds<'r>(&self, column: impl Fn(ColumnIdx) -> &'r Datum) -> bool {
@@ -233,6 +252,25 @@ impl Clause {
             }
         }
     }
+}
+
+/// Parses clauses of a condition on the table and appends them to `parsed`.
+fn parse_clauses(
+    clauses: &[Value<'_>],
+    table: &TableSchema,
+    mut symbols: Option<&mut dyn Symbols>,
+    parsed: &mut Vec<Clause>,
+) -> Result<()> {
+    parsed.reserve(clauses.len());
+    for clause in clauses {
+        // Reborrowed for each clause.
+        let symbols: Option<&mut dyn Symbols> = match &mut symbols {
+            Some(symbols) => Some(&mut **symbols),
+            None => None,
+        };
+        parsed.push(parse_clause(clause, table, symbols)?);
+    }
+    Ok(())
 }
 
 /// Parses one clause of a condition on the table.

@@ -32,6 +32,10 @@ pub const HOT_INDEXES_MAX: usize = 24;
 /// When one row in so many of a table is a candidate, reading all rows in order is as cheap as the index.
 pub const SCAN_SHARE: usize = 4;
 
+/// Clauses of a condition from which it is looked for those that are alike before all have come. Sorting so many takes less
+/// than to parse them.
+pub const CLAUSES_SORTED_MIN: usize = 4096;
+
 /// Clauses of a monitor condition up to which it is evaluated for a row one by one; beyond, the row's
 /// values are looked up in the clauses' index, whose cost does not grow with the condition.
 pub const CONDITION_CLAUSES_EVALUATED_MAX: usize = 4;

@@ -92,6 +92,8 @@ pub struct Framer {
     /// Commas between elements of the text's outermost arrays, far apart; of the text found last until the next
     /// one is looked at.
     cuts: Vec<usize>,
+    /// The last comma of the outermost array that is open; 0 before the first.
+    comma: usize,
     bytes_max: usize,
 }
 
@@ -116,6 +118,7 @@ impl Framer {
             objects: [0; _],
             flags: Flags::CLEAR,
             cuts: Vec::new(),
+            comma: 0,
             bytes_max,
         }
     }
@@ -156,7 +159,8 @@ impl Framer {
     }
 
     /// Where the text found last, if it is large, can be cut: positions of commas between the elements of arrays
-    /// that are members of the text, at least [`limits::PIECE_BYTES`] apart.
+    /// that are members of the text, at least [`limits::PIECE_BYTES`] apart, or before an element of at least
+    /// [`limits::LONG_ELEMENT_BYTES`].
     pub fn cuts(&self) -> &[usize] {
         &self.cuts
     }
@@ -255,11 +259,22 @@ impl Framer {
     /// The separator under examination may be where a large text is cut.
     #[inline]
     fn note_cut(&mut self) {
-        if self.depth == 2
-            && self.expected == Expected::Item
-            && self.at - self.cuts.last().copied().unwrap_or(0) >= limits::PIECE_BYTES
+        if self.depth == 2 && self.expected == Expected::Item {
+            self.note_long_element();
+            if self.at - self.cuts.last().copied().unwrap_or(0) >= limits::PIECE_BYTES {
+                self.cuts.push(self.at);
+            }
+            self.comma = self.at;
+        }
+    }
+
+    /// An element of an outermost array ends here; a long one is to be alone in its piece.
+    #[inline]
+    fn note_long_element(&mut self) {
+        if self.at - self.comma >= limits::LONG_ELEMENT_BYTES
+            && self.comma > self.cuts.last().copied().unwrap_or(0)
         {
-            self.cuts.push(self.at);
+            self.cuts.push(self.comma);
         }
     }
 
@@ -285,6 +300,10 @@ impl Framer {
     fn close(&mut self, byte: u8) -> Result<(), Misplaced> {
         if !self.expected.takes_close(byte) {
             return Err(Misplaced);
+        }
+        if self.depth == 2 {
+            self.note_long_element();
+            self.comma = 0;
         }
         self.depth -= 1;
         self.expected = if self.depth == 0 {

@@ -29,6 +29,10 @@ pub const SIMD_TEXT_BYTES_MAX: usize = 256 << 10;
 /// cache, and a message of any size takes little memory beside its text.
 pub const PIECE_BYTES: usize = 64 << 10;
 
+/// An element of a large message that is as long as several pieces, as an operation with very many clauses, is a piece of its
+/// own, and can be cut in turn.
+pub const LONG_ELEMENT_BYTES: usize = 4 * PIECE_BYTES;
+
 /// Above this nesting the framer sends a text to the strict parser, well before simd-json's own bound.
 pub const SIMD_DEPTH_MAX: usize = 900;
 

@@ -5,8 +5,13 @@
 //!  └────────────────────────────────────────────┘ └─────────┘ └───┘   cut at commas, each made JSON of its own
 //! ```
 //!
+//! An operation that is longer than several pieces is one by itself, and cut in turn if its condition makes it long
+//! (`long`).
+//!
 //! Only what is right is done here. A message that is no transaction, or has a mistake anywhere, is left to be
 //! looked at as a whole, which says what is wrong with it.
+
+mod long;
 
 use super::methods::Answer;
 use super::{Catalog, Machine, Sessions};
@@ -15,6 +20,7 @@ use crate::ids::SessionId;
 use crate::txn::{Compiler, Program};
 use bumpalo::Bump;
 use ovsdb_wire::frame::Flags;
+use ovsdb_wire::limits::LONG_ELEMENT_BYTES;
 use ovsdb_wire::parse::Parser;
 use ovsdb_wire::value::Value;
 use ovsdb_wire::write;
@@ -80,10 +86,17 @@ impl Compilation {
 
     /// Adds the operations between the comma of a cut and the next cut.
     pub fn push(&mut self, piece: &[u8], flags: Flags, entropy: &mut dyn FnMut() -> Uuid) -> Option<()> {
-        let ops = self.pieces.parse([b"[", piece, b"]"], flags)?;
-        self.compiler.push(ops.as_array()?, entropy).ok()?;
         self.cuts_count += 1;
-        Some(())
+        if piece.len() >= LONG_ELEMENT_BYTES {
+            let end = self.push_long(piece, flags, entropy)?;
+            return piece[end..].trim_ascii().is_empty().then_some(());
+        }
+        self.push_short(piece, flags, entropy)
+    }
+
+    fn push_short(&mut self, piece: &[u8], flags: Flags, entropy: &mut dyn FnMut() -> Uuid) -> Option<()> {
+        let ops = self.pieces.parse([b"[", piece, b"]"], flags)?;
+        self.compiler.push(ops.as_array()?, entropy).ok()
     }
 
     /// What is to be [worked on](Drafting::work) elsewhere whenever something has been added.
@@ -104,7 +117,11 @@ impl Compilation {
             self.push(&text[bounds[0] + 1..bounds[1]], flags, entropy)?;
             added(self.drafting());
         }
-        let tail = &text[*cuts.last()? + 1..];
+        let mut tail = &text[*cuts.last()? + 1..];
+        if tail.len() >= LONG_ELEMENT_BYTES {
+            let end = self.push_long(tail, flags, entropy)?;
+            tail = &tail[end..];
+        }
         let tail = self.pieces.parse([PARAMS_OPEN, tail, b""], flags)?;
         let (("params", ops), after) = tail.as_object()?.members().split_first()? else {
             return None;
@@ -124,6 +141,7 @@ const PARAMS_OPEN: &[u8] = b"{\"params\":[";
 
 /// Parses pieces one after the other, keeping its buffers.
 struct Pieces {
+    parsed_factor_max: usize,
     parser: Parser,
     arena: Bump,
     scratch: Vec<u8>,
@@ -138,10 +156,16 @@ impl std::fmt::Debug for Pieces {
 impl Pieces {
     fn new(parsed_factor_max: usize) -> Pieces {
         Pieces {
+            parsed_factor_max,
             parser: Parser::with_factor(parsed_factor_max),
             arena: Bump::new(),
             scratch: Vec::new(),
         }
+    }
+
+    /// Buffers of their own, for pieces that stay while others come.
+    fn another(&self) -> Pieces {
+        Pieces::new(self.parsed_factor_max)
     }
 
     /// Parses what the parts are together.
@@ -267,12 +291,17 @@ mod tests {
     }
 
     fn compile(catalog: &Catalog, message: &str) -> Option<Compiled> {
+        compile_cut(catalog, message, 3)
+    }
+
+    /// Compiles a message that is so large that it has this many cuts at least.
+    fn compile_cut(catalog: &Catalog, message: &str, cuts_min: usize) -> Option<Compiled> {
         let mut framer = Framer::new();
         let Ok(Scan::Text { end, flags }) = framer.scan(message.as_bytes()) else {
             panic!("the message is framed")
         };
         let (text, cuts, entropy) = (&message.as_bytes()[..end], framer.cuts(), &mut counter());
-        assert!(cuts.len() > 2, "the message is large");
+        assert!(cuts.len() >= cuts_min, "the message is large");
         let begun = Compilation::begin(catalog, &text[..cuts[0]], flags, PARSED_FACTOR_MAX, entropy)?;
         begun.finish(text, cuts, flags, entropy, &mut |drafting| drafting.work())
     }
@@ -295,6 +324,73 @@ mod tests {
             assert_eq!(compiled.id, b"7");
             assert_eq!(compiled.bytes, message.len());
             assert!(format!("{:?}", compiled.program) == format!("{expected:?}"));
+        }
+    }
+
+    /// An operation with a condition of so many clauses, between short ones.
+    fn conditional(operation: &str, count: usize) -> Vec<String> {
+        let clauses: Vec<String> = (0..count)
+            .map(|n| match n % 3 {
+                0 => format!(r#"["n","<",{}]"#, n % 15_000),
+                1 => format!(r#"["refs","excludes",["named-uuid","r{}"]]"#, n % 7),
+                _ => r#" ["t" , "!=","x"]"#.to_owned(),
+            })
+            .collect();
+        let mut operations = operations(20);
+        let long = operation.replace("CLAUSES", &clauses.join(","));
+        operations.extend([r#"{"op":"comment","comment":"c"}"#.to_owned(), long]);
+        operations
+    }
+
+    const CONDITIONAL: [&str; 6] = [
+        r#"{"op":"select","table":"T","where":[CLAUSES],"columns":["n"]}"#,
+        r#" {"where" : [CLAUSES],"table":"T","op":"delete"} "#,
+        r#"{"op":"update","where":[CLAUSES],"row":{"n":3},"table":"T"}"#,
+        r#"{"op":"mutate","table":"T","mutations":[["n","+=",1]],"where":[CLAUSES]}"#,
+        r#"{"op":"wait","table":"T","where":[CLAUSES],"until":"==","rows":[{"n":1}],"columns":["n"],"timeout":0}"#,
+        r#"{"op":"delete","table":"T","where":[true,CLAUSES,false]}"#,
+    ];
+
+    #[test]
+    fn a_long_condition_compiles_in_pieces_to_what_the_whole_does() {
+        let catalog = catalog();
+        for (operation, is_last) in CONDITIONAL.iter().flat_map(|op| [(op, false), (op, true)]) {
+            let mut operations = conditional(operation, 20_000);
+            if !is_last {
+                operations.push(r#"{"op":"comment","comment":"d"}"#.to_owned());
+            }
+            let operations = operations.join(",");
+            let whole = format!("[{operations}]");
+            let arena = Bump::new();
+            let value = strict::parse(whole.as_bytes(), &arena).unwrap();
+            let schema = &catalog.databases[0].schema;
+            let expected = Program::compile(schema, value.as_array().unwrap(), &mut counter());
+            let message = format!(r#"{{"id":7,"method":"transact","params":["D",{operations}]}}"#);
+            let compiled = compile_cut(&catalog, &message, 1).expect("it is good");
+            assert!(
+                format!("{:?}", compiled.program) == format!("{expected:?}"),
+                "{operation}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_condition_with_a_mistake_is_left_to_a_look_at_the_whole() {
+        let catalog = catalog();
+        for operation in [
+            r#"{"op":"select","table":"T","where":[CLAUSES,["n","<","x"]]}"#,
+            r#"{"op":"select","table":"T","where":[["x","<",1],CLAUSES]}"#,
+            r#"{"op":"select","table":"T","where":[CLAUSES,3,CLAUSES]}"#,
+            r#"{"op":"select","where":[],"table":"T","where":[CLAUSES],"columns":3}"#,
+            r#"{"op":"select","table":"U","where":[CLAUSES]}"#,
+            r#"{"op":"none","table":"T","where":[CLAUSES]}"#,
+            r#"{"op":"insert","table":"T","where":[CLAUSES],"row":{}}"#,
+            r#"{"op":"comment","comment":"","where":[CLAUSES]}"#,
+            r#"[CLAUSES]"#,
+        ] {
+            let operations = conditional(operation, 20_000).join(",");
+            let message = format!(r#"{{"id":7,"method":"transact","params":["D",{operations}]}}"#);
+            assert!(compile_cut(&catalog, &message, 1).is_none(), "{operation}");
         }
     }
 

@@ -28,4 +28,4 @@ mod watch;
 mod tests;
 
 pub use execute::{Committed, Context, Outcome, append_error, execute, next_txn_id, next_unlogged_txn_id};
-pub use program::{Compiler, Program, Wrong};
+pub use program::{Clauses, Compiler, Program, Wrong};

@@ -12,7 +12,7 @@ use super::update::Update;
 use super::wait::Wait;
 use crate::commit::record::{self, Annotations};
 use crate::commit::{Drafting, Record};
-use crate::condition::Condition;
+use crate::condition::{self, Condition};
 use crate::error::{OvsdbError, Result, Tag};
 use crate::ids::TableId;
 use crate::limits::LIGHT_OPERATIONS_MAX;
@@ -167,6 +167,13 @@ pub struct Compiler {
     count: usize,
 }
 
+/// The condition of an operation, whose clauses come in pieces.
+#[derive(Debug)]
+pub struct Clauses {
+    table: TableId,
+    clauses: condition::Clauses,
+}
+
 /// An operation is wrong in itself; what is to be said of it only the whole request can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wrong;
@@ -230,6 +237,43 @@ impl Compiler {
         &self.drafting
     }
 
+    /// The condition, empty for now, of an operation on a table; `None` if there is no such table.
+    pub fn clauses_on(&self, table: &str) -> Option<Clauses> {
+        let table = self.schema.table_named(table)?;
+        let clauses = condition::Clauses::default();
+        Some(Clauses { table, clauses })
+    }
+
+    /// Adds clauses to a condition. `entropy` makes the uuids of rows that are named.
+    pub fn push_clauses(
+        &mut self,
+        clauses: &mut Clauses,
+        values: &[Value<'_>],
+        entropy: &mut dyn FnMut() -> Uuid,
+    ) -> std::result::Result<(), Wrong> {
+        let mut names = Names::new(&mut self.names, entropy);
+        let table = self.schema.table(clauses.table);
+        let pushed = clauses.clauses.push(values, table, Some(&mut names));
+        pushed.map_err(|_| Wrong)
+    }
+
+    /// Adds an operation on the table of these clauses, which has an empty condition; they take its place.
+    pub fn push_with(
+        &mut self,
+        op: &Value<'_>,
+        clauses: Clauses,
+        entropy: &mut dyn FnMut() -> Uuid,
+    ) -> std::result::Result<(), Wrong> {
+        let count = self.operations.len();
+        self.push(std::slice::from_ref(op), entropy)?;
+        let Some(Ok(pushed)) = self.operations.get_mut(count) else {
+            // After an `abort`.
+            return Ok(());
+        };
+        *pushed.condition_mut().ok_or(Wrong)? = clauses.clauses.finish();
+        Ok(())
+    }
+
     pub fn finish(self) -> Program {
         let draft = Draft(self.has_draft().then_some(self.drafting));
         Program {
@@ -285,6 +329,17 @@ impl Op {
             self,
             Op::Insert(_) | Op::Update(_) | Op::Mutate(_) | Op::Delete(_) | Op::Commit { .. }
         )
+    }
+
+    fn condition_mut(&mut self) -> Option<&mut Condition> {
+        match self {
+            Op::Select(select) => Some(&mut select.condition),
+            Op::Update(update) => Some(&mut update.condition),
+            Op::Mutate(mutate) => Some(&mut mutate.condition),
+            Op::Delete(delete) => Some(&mut delete.condition),
+            Op::Wait(wait) => Some(&mut wait.condition),
+            Op::Insert(_) | Op::Commit { .. } | Op::Comment(_) | Op::Assert { .. } => None,
+        }
     }
 
     /// The table whose rows the outcome depends on.

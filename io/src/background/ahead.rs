@@ -13,6 +13,7 @@ use crate::limits::AHEAD_PIECES_MAX;
 use ovsdb_engine::commit::Drafting;
 use ovsdb_engine::session::{Compilation, Compiled, Shared};
 use ovsdb_wire::frame::{Flags, Framer};
+use ovsdb_wire::limits::LONG_ELEMENT_BYTES;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -89,6 +90,10 @@ impl Ahead {
                 0 => 0,
                 count => framer.cuts()[count - 1] + 1,
             };
+            if end - begin >= LONG_ELEMENT_BYTES {
+                // It is taken from the message itself, without a copy; and so is what follows.
+                break;
+            }
             queue.cuts_count += 1;
             queue.pieces.push_back(Piece {
                 text: received[begin..*end].to_vec(),

@@ -133,6 +133,14 @@ pub const FIRST_MESSAGE_BYTES: usize = 1 << 20;
 /// Bytes of one message on the control socket. Commands are short; the longest answers (lists, metrics) are far
 /// below. A longer message ends the connection.
 pub const CONTROL_MESSAGE_BYTES: usize = 16 << 20;
+
+/// Bytes of one argument of a command: what Linux lets `ovs-appctl` have (`MAX_ARG_STRLEN`, execve(2)). A command with a
+/// longer one is refused, because what it does with file names and complaints takes many times as much.
+pub const CONTROL_ARGUMENT_BYTES: usize = 128 << 10;
+
+/// Arguments of one command; one with more is refused, for each takes some fifty bytes however short it is.
+pub const CONTROL_ARGUMENTS_MAX: usize = 32 << 10;
+
 /// Niceness of the threads of sequencers, logs and compactions. On two busy cores a worker's echo then does
 /// not wait behind a whole scheduler slice of theirs.
 pub const ROLE_NICENESS: i32 = 5;

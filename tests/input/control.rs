@@ -79,6 +79,19 @@ fn what_is_no_command_closes_the_control_connection_only() {
     let name = String::from_utf8(line).expect("letters and a line feed");
     let refused = scene.server.control(&name, &[]).expect_err("no such command");
     assert!(refused.contains("is not a valid command"));
+    for (argument, count, expected) in [
+        (name.as_str(), 1, "has an argument of more than 131072 bytes"),
+        ("", 400_000, "takes at most 32768 arguments"),
+    ] {
+        let mut client = scene.server.control_client();
+        let refused = client.call("vlog/set", json!(vec![argument; count]));
+        let refused = refused.expect_err("nobody needs so much").to_string();
+        assert!(
+            refused.contains(expected),
+            "{}",
+            &refused[..refused.len().min(200)]
+        );
+    }
     watch.finish("the control socket");
     memory.check("the control socket", name.len());
     bystander.check();

@@ -18,20 +18,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(if cfg!(debug_assertions) { 2 }
 const CLIENTS: usize = 4;
 
 /// Bytes of memory for each byte of a bad input.
-pub(crate) const FACTOR_MAX: u64 = 4;
-
-/// The same for operations that each insert a row, as it is for now: the row, its name and its result take some two
-/// hundred bytes, however short their text. More than is promised.
-pub(crate) const FACTOR_OPERATIONS_MAX: u64 = 8;
-
-/// The same for clauses, three conditions of which come one after the other: 17 bytes of text take 96 when parsed and 32
-/// when compiled, and the allocator does not use at once for the next condition what the last has left. More than is
-/// promised.
-pub(crate) const FACTOR_CLAUSES_MAX: u64 = 11;
-
-/// The same for rows that stay, in history too when they are gone, and in the indexes of what refers to them. More than
-/// is promised.
-pub(crate) const FACTOR_ROWS_MAX: u64 = 16;
+const FACTOR_MAX: u64 = 4;
 
 /// Memory that any work may take, such as buffers that are kept for the next one. Several tests of one process have
 /// servers of their own, so it is one server's.
@@ -117,6 +104,11 @@ impl Memory {
         Memory { pid, before }
     }
 
+    /// What the server has taken so far is kept, as the rows that it was asked to store are, and counts no more.
+    pub(crate) fn keep(&mut self) {
+        self.before = self.before.max(status_bytes(self.pid, "VmRSS:"));
+    }
+
     /// Most bytes taken at a time since.
     pub(crate) fn peak(&self) -> u64 {
         status_bytes(self.pid, "VmHWM:").saturating_sub(self.before)
@@ -124,18 +116,13 @@ impl Memory {
 
     /// Panics if `input` bytes have cost more than [`FACTOR_MAX`] times as many.
     pub(crate) fn check(&self, what: &str, input: usize) {
-        self.check_times(what, input, FACTOR_MAX);
-    }
-
-    /// Panics if `input` bytes have cost more than `factor` times as many.
-    pub(crate) fn check_times(&self, what: &str, input: usize, factor: u64) {
+        let peak = self.peak();
+        println!("{what}: {} KiB for {} KiB", peak >> 10, input >> 10);
         if Peer::under_test() == Peer::Packaged {
             // It promises nothing.
             return;
         }
-        let peak = self.peak();
-        println!("{what}: {} KiB for {} KiB", peak >> 10, input >> 10);
-        let most = input as u64 * factor + SLACK_BYTES;
+        let most = input as u64 * FACTOR_MAX + SLACK_BYTES;
         assert!(peak <= most, "{what}: {peak} bytes for {input}");
     }
 }

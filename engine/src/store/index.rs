@@ -29,6 +29,7 @@ struct Bucket {
 
 /// Slots, each with the commit since which views do not need it. Most keys have one row, and there is a bucket for each
 /// row and index, so the others are boxed.
+#[expect(clippy::box_collection, reason = "a bucket has room for one pointer")]
 #[derive(Debug)]
 enum Slots {
     One(u32, u64),

@@ -3,14 +3,14 @@
 use super::commands::{Answer, Commands, Described, Format, Outcome};
 use crate::daemon::cleanup;
 use crate::errors::strerror;
-use crate::limits::CONTROL_MESSAGE_BYTES;
+use crate::limits::{CONTROL_ARGUMENT_BYTES, CONTROL_ARGUMENTS_MAX, CONTROL_MESSAGE_BYTES};
 use crate::messages;
 use crate::net::{bind_unix, unix_client_name};
 use crate::{dirs, vlog};
 use bumpalo::Bump;
-use ovsdb_wire::frame::{Framer, Scan};
+use ovsdb_wire::frame::{Flags, Framer, Scan};
 use ovsdb_wire::message::{self, Message};
-use ovsdb_wire::strict;
+use ovsdb_wire::parse::Parser;
 use ovsdb_wire::value::Value;
 use ovsdb_wire::write::{self, Members};
 use std::cell::RefCell;
@@ -144,8 +144,8 @@ async fn serve(mut stream: UnixStream, commands: Rc<RefCell<Commands>>) {
     let mut unread = Vec::new();
     let mut format = Format::Text;
     loop {
-        let end = match framer.scan(&unread) {
-            Ok(Scan::Text { end, .. }) => end,
+        let (end, flags) = match framer.scan(&unread) {
+            Ok(Scan::Text { end, flags }) => (end, flags),
             Ok(Scan::Incomplete) => {
                 if unread.len() == unread.capacity() {
                     // Fourfold: fewer copies of what is long are left behind.
@@ -161,7 +161,7 @@ async fn serve(mut stream: UnixStream, commands: Rc<RefCell<Commands>>) {
             }
         };
         let text = take_front(&mut unread, end);
-        let reply = match answer(&name, text, &mut format, &commands).await {
+        let reply = match answer(&name, (text, flags), &mut format, &commands).await {
             Ok(reply) => reply,
             Err(error) => return log::warn!(target: "unixctl", "{name}: {error}"),
         };
@@ -183,7 +183,7 @@ fn take_front(unread: &mut Vec<u8>, end: usize) -> Vec<u8> {
 /// Runs the command in `text` and gives the reply to send, or why the connection is to be closed.
 async fn answer(
     name: &str,
-    text: Vec<u8>,
+    text: (Vec<u8>, Flags),
     format: &mut Format,
     commands: &RefCell<Commands>,
 ) -> Result<Vec<u8>, String> {
@@ -195,12 +195,13 @@ async fn answer(
 /// Runs the command in `text`; the id is that of the request, as JSON.
 async fn obey(
     name: &str,
-    text: Vec<u8>,
+    (mut text, flags): (Vec<u8>, Flags),
     format: &mut Format,
     commands: &RefCell<Commands>,
 ) -> Result<(Vec<u8>, Outcome), String> {
     let arena = Bump::new();
-    let value = strict::parse(&text, &arena).map_err(|error| format!("error parsing stream: {error}"))?;
+    let value = Parser::new().parse(&mut text, flags, &arena);
+    let value = value.map_err(|error| format!("error parsing stream: {error}"))?;
     let message =
         message::classify(value).map_err(|error| format!("received bad JSON-RPC message: {error}"))?;
     if messages::are_wanted() {
@@ -235,6 +236,9 @@ async fn run(
         Ok(handler) => handler,
         Err(error) => return Outcome::Error(error),
     };
+    if let Err(error) = check_size(method, params) {
+        return Outcome::Error(error);
+    }
     let arguments: Option<Vec<String>> = params
         .iter()
         .map(|param| param.as_str().map(str::to_owned))
@@ -253,6 +257,26 @@ async fn run(
         *format = chosen;
     }
     outcome
+}
+
+/// Refuses arguments that no command has a use for, before there are copies of them.
+fn check_size(method: &str, params: &[Value<'_>]) -> Result<(), String> {
+    if params.len() > CONTROL_ARGUMENTS_MAX {
+        return Err(format!(
+            "\"{method}\" command takes at most {CONTROL_ARGUMENTS_MAX} arguments"
+        ));
+    }
+    let is_long = |param: &Value<'_>| {
+        param
+            .as_str()
+            .is_some_and(|text| text.len() > CONTROL_ARGUMENT_BYTES)
+    };
+    match params.iter().any(is_long) {
+        true => Err(format!(
+            "\"{method}\" command has an argument of more than {CONTROL_ARGUMENT_BYTES} bytes"
+        )),
+        false => Ok(()),
+    }
 }
 
 /// A value as the log shows it.

@@ -275,7 +275,9 @@ impl Compiler {
     }
 
     pub fn finish(self) -> Program {
-        let draft = Draft(self.has_draft().then_some(self.drafting));
+        // What is aborted in the end leaves no record.
+        let is_wanted = self.has_draft() && self.operations.last().is_none_or(Result::is_ok);
+        let draft = Draft(is_wanted.then_some(self.drafting));
         Program {
             schema: self.schema,
             operations: self.operations,

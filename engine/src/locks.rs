@@ -4,14 +4,18 @@
 //! owner comes out as [`Notice`]s, which must not reach a client before all commits that relied on the
 //! earlier owner are published; each notice carries those commits.
 
-use crate::hash::HashMap;
+use crate::hash::{HashMap, HashSet};
 use crate::ids::{CommitSeq, SessionId};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// All locks of the process.
 #[derive(Debug, Default)]
 pub struct Locks {
-    locks: HashMap<String, Lock>,
+    locks: HashMap<Arc<str>, Lock>,
+    /// The locks in whose queue, or among whose losers, each session is: ten thousand clients that leave at once, each with
+    /// a lock of its own, are not to look at ten thousand locks each.
+    asked: HashMap<SessionId, HashSet<Arc<str>>>,
 }
 
 #[derive(Debug, Default)]
@@ -85,10 +89,16 @@ pub enum LockError {
 impl Locks {
     /// Asks for a lock.
     pub fn request(&mut self, session: SessionId, name: &str, mode: LockMode) -> Result<Grant, LockError> {
-        let lock = self.locks.entry_ref(name).or_default();
-        if lock.queue.iter().any(|waiter| waiter.session == session) || lock.lost.contains(&session) {
+        let asked = self.asked.entry(session).or_default();
+        if asked.contains(name) {
             return Err(LockError::AlreadyAsked);
         }
+        let shared = match self.locks.get_key_value(name) {
+            Some((known, _)) => Arc::clone(known),
+            None => Arc::from(name),
+        };
+        asked.insert(Arc::clone(&shared));
+        let lock = self.locks.entry(shared).or_default();
         let waiter = Waiter { session, mode };
         if mode == LockMode::Lock {
             lock.queue.push_back(waiter);
@@ -118,37 +128,42 @@ impl Locks {
     /// Gives up a lock or the wish for it. The owner after that hears of it, even when it owned the lock
     /// before (as upstream).
     pub fn unlock(&mut self, session: SessionId, name: &str) -> Result<Option<Notice>, LockError> {
-        let Some(lock) = self.locks.get_mut(name) else {
+        let Some(asked) = self.asked.get_mut(&session) else {
             return Err(LockError::NotAsked);
         };
-        if let Some(at) = lock.lost.iter().position(|lost| *lost == session) {
-            lock.lost.remove(at);
-            self.forget_if_unused(name);
-            return Ok(None);
+        if !asked.remove(name) {
+            return Err(LockError::NotAsked);
         }
-        let Some(at) = lock.queue.iter().position(|waiter| waiter.session == session) else {
-            return Err(LockError::NotAsked);
-        };
-        lock.queue.remove(at);
-        let owner = lock.queue.front().copied();
-        let notice = owner.map(|owner| lock.notice(owner.session, NoticeMethod::Locked, name));
-        self.forget_if_unused(name);
-        Ok(notice)
+        if asked.is_empty() {
+            self.asked.remove(&session);
+        }
+        Ok(self.leave(session, name))
+    }
+
+    /// Takes a session out of a lock that it has asked for.
+    fn leave(&mut self, session: SessionId, name: &str) -> Option<Notice> {
+        let lock = self.locks.get_mut(name)?;
+        lock.lost.retain(|lost| *lost != session);
+        let place = lock.queue.iter().position(|waiter| waiter.session == session);
+        let notice = place.and_then(|at| {
+            lock.queue.remove(at);
+            let owner = lock.queue.front().copied()?;
+            Some(lock.notice(owner.session, NoticeMethod::Locked, name))
+        });
+        if lock.queue.is_empty() && lock.lost.is_empty() {
+            self.locks.remove(name);
+        }
+        notice
     }
 
     /// Releases everything a session holds or waits for.
     pub fn release_all(&mut self, session: SessionId) -> Vec<Notice> {
-        let names: Vec<String> = self
-            .locks
-            .iter()
-            .filter(|(_, lock)| {
-                lock.lost.contains(&session) || lock.queue.iter().any(|waiter| waiter.session == session)
-            })
-            .map(|(name, _)| name.clone())
-            .collect();
+        let names = self.asked.remove(&session).unwrap_or_default();
+        let mut names: Vec<Arc<str>> = names.into_iter().collect();
+        names.sort_unstable();
         names
             .iter()
-            .filter_map(|name| self.unlock(session, name).ok().flatten())
+            .filter_map(|name| self.leave(session, name))
             .collect()
     }
 
@@ -160,18 +175,20 @@ impl Locks {
             .is_some_and(|owner| owner.session == session)
     }
 
-    /// What became of the session's requests. Looks at every lock.
+    /// What became of the session's requests.
     pub fn asked_by(&self, session: SessionId) -> LocksAsked {
         let mut asked = LocksAsked::default();
-        for (name, lock) in &self.locks {
+        for name in self.asked.get(&session).into_iter().flatten() {
+            let Some(lock) = self.locks.get(name) else {
+                continue;
+            };
             let place = lock.queue.iter().position(|waiter| waiter.session == session);
             let list = match place {
                 Some(0) => &mut asked.held,
                 Some(_) => &mut asked.waiting,
-                None if lock.lost.contains(&session) => &mut asked.lost,
-                None => continue,
+                None => &mut asked.lost,
             };
-            list.push(name.clone());
+            list.push(name.to_string());
         }
         for list in [&mut asked.held, &mut asked.waiting, &mut asked.lost] {
             list.sort_unstable();
@@ -183,16 +200,6 @@ impl Locks {
     pub fn note_assert(&mut self, name: &str, epoch: u64, seq: CommitSeq) {
         if let Some(lock) = self.locks.get_mut(name) {
             lock.asserted.insert(epoch, seq);
-        }
-    }
-
-    fn forget_if_unused(&mut self, name: &str) {
-        if self
-            .locks
-            .get(name)
-            .is_some_and(|lock| lock.queue.is_empty() && lock.lost.is_empty())
-        {
-            self.locks.remove(name);
         }
     }
 }
@@ -298,6 +305,32 @@ mod tests {
         );
         assert_eq!(locks.unlock(A, "l"), Ok(None));
         assert!(!locks.request(A, "l", LockMode::Lock).unwrap().is_owner);
+    }
+
+    #[test]
+    fn whoever_leaves_is_in_no_queue() {
+        let mut locks = Locks::default();
+        for name in ["a", "b"] {
+            locks.request(A, name, LockMode::Lock).unwrap();
+            locks.request(B, name, LockMode::Lock).unwrap();
+        }
+        locks.request(A, "c", LockMode::Steal).unwrap();
+        locks.request(C, "c", LockMode::Steal).unwrap();
+        let mut told: Vec<_> = locks
+            .release_all(A)
+            .into_iter()
+            .map(|notice| notice.lock)
+            .collect();
+        told.sort_unstable();
+        assert_eq!(told, ["a", "b"]);
+        assert!(locks.is_owner(B, "a") && locks.is_owner(B, "b") && locks.is_owner(C, "c"));
+        assert_eq!(locks.asked_by(A), super::LocksAsked::default());
+        assert_eq!(locks.unlock(A, "a"), Err(LockError::NotAsked));
+        assert!(!locks.request(A, "a", LockMode::Lock).unwrap().is_owner);
+        for session in [A, B, C] {
+            locks.release_all(session);
+        }
+        assert!(locks.locks.is_empty() && locks.asked.is_empty());
     }
 
     #[test]

@@ -177,7 +177,7 @@ fn schema_and_database_files_are_refused_alike() {
             assert_equal(&scratch, Peer::tool, &words);
         }
     }
-    for file in ["missing.db", "text.db", "zoo.db"] {
+    for file in ["missing.db", "empty.db", "text.db", "zoo.db"] {
         assert_equal(&scratch, Peer::tool, &["check-cluster", file]);
     }
     // What is no database is not replaced by one.

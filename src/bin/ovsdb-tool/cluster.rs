@@ -12,6 +12,7 @@ use ovsdb_storage::record::{Entry, Magic};
 use ovsdb_wire::object::is_id;
 use ovsdb_wire::write::{self, Items, Members};
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -102,6 +103,12 @@ pub fn join(db: &Path, name: &str, local: &str, remotes: &[String], cluster: Opt
 /// Refuses files that are not of a cluster; the others cannot be checked yet.
 pub fn check(dbs: &[PathBuf]) -> Result<()> {
     for db in dbs {
+        // What upstream says of a file without a record, whose type it does not ask for.
+        if fs::metadata(db).is_ok_and(|meta| meta.len() == 0) {
+            return Err(Fatal::new(
+                "syntax error: Parsing raft header failed: Object expected.",
+            ));
+        }
         if identify(Arc::new(RealDisk), db)? != Magic::Clustered {
             let db = shown(db);
             return Err(Fatal::new(format!(

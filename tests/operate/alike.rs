@@ -258,6 +258,40 @@ fn messages_and_connections_are_logged_while_an_operator_wants_it() {
     );
 }
 
+/// First contents of very many rows are written in steps, between which others are served; in the log they are one message.
+#[test]
+fn a_reply_that_is_written_in_steps_is_one_line_in_the_log() {
+    const ROWS: usize = 20_000;
+    let scratch = Scratch::new();
+    let load = scratch.write("load.ovsschema", schema::LOAD);
+    let file = create_database(Peer::Ours, &scratch, "load.db", &load);
+    let server = ServerOptions::new(Peer::Ours, "load")
+        .database(&file)
+        .start(&scratch);
+    let mut client = server.client();
+    let row = |at: usize| json!({"op": "insert", "table": "Item", "row": {"name": format!("item {at}.")}});
+    client.transact("Load", (0..ROWS).map(row).collect());
+    server
+        .control("vlog/set", &["jsonrpc:console:dbg"])
+        .expect("the level is known");
+    let before = server.log().len();
+    let rows = client
+        .call("monitor", json!(["Load", "m", {"Item": {"columns": ["name"]}}]))
+        .expect("the monitor is accepted");
+    assert_eq!(rows["Item"].as_object().map(serde_json::Map::len), Some(ROWS));
+    let line = wait::until("the reply in the log", || {
+        let log = server.log();
+        let replies = log[before..].lines().filter(|line| line.contains("send reply, "));
+        replies
+            .filter(|line| line.contains("item 0."))
+            .map(str::to_owned)
+            .next()
+    });
+    assert_eq!(line.matches("\"item ").count(), ROWS);
+    assert!(line.contains(", id="), "{}", &line[line.len() - 80..]);
+    server.stop();
+}
+
 /// The options of the active server of a pair, with which `ovn-ctl` starts one.
 #[test]
 fn an_active_server_of_a_pair_is_started_alike() {

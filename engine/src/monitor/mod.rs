@@ -4,7 +4,7 @@
 //! In come requests, views and published changes; out go replies and notifications as bytes. One
 //! [`Monitors`] serves the sessions of one worker on one database.
 //!
-//! Two things are kept apart, each per table: a [`shape::Shape`] owns bytes, a condition owns matching.
+//! Two things are kept apart, each per table: a `Shape` owns bytes, a condition owns matching.
 //!
 //! ```text
 //!   monitor ─► spec ─► part (per table) ─► shape       (columns, select, notation)

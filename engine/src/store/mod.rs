@@ -12,7 +12,7 @@
 //!   View (tables as of a commit) ◄── workers, compaction, sessions that lag
 //! ```
 //!
-//! Indexes are shared by all versions and may hold too much, never too little: see [`index`].
+//! Indexes are shared by all versions and may hold too much, never too little: see `index`.
 
 mod change;
 mod history;

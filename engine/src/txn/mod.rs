@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Compiling proves the types of every operation against the schema; what depends on the rows is left to
-//! execution. [`execute`] brackets the transaction itself: afterwards the store either holds the next commit
+//! execution. [`execute()`] brackets the transaction itself: afterwards the store either holds the next commit
 //! or is exactly as it was.
 
 mod columns;

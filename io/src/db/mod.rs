@@ -6,7 +6,7 @@
 //!                        └────────── Settled, Rejected ───┘
 //! ```
 //!
-//! Who works the two roles is told in [`works`].
+//! Who works the two roles is told in `works`.
 
 mod clock;
 mod compaction;

@@ -1,7 +1,7 @@
 //! Worker threads that own connections and call a handler that never waits.
 //!
 //! Each worker is one current-thread runtime: plain tokio on epoll, or tokio-uring where that is asked for
-//! and the kernel grants a ring (see [`probe`]). Its connections, and the [`Handler`] that gives them a
+//! and the kernel grants a ring (see `probe`). Its connections, and the [`Handler`] that gives them a
 //! meaning, live on that thread alone. What comes in: sockets ([`WorkerHandle::adopt`]), wake-ups from other threads
 //! ([`WorkerHandle::wake`]) and time. What goes out: whatever the handler queues through [`Outgoing`].
 //!

@@ -2,7 +2,7 @@
 //! or from a file (`--config-file`).
 //!
 //! One notation for all of them, upstream's JSON (`ovsdb-server`(1), "Configuration File"): [`parse()`] reads it,
-//! [`print`] writes it. Where the settings come from is a [`Source`].
+//! [`mod@print`] writes it. Where the settings come from is a [`Source`].
 
 mod kept;
 mod parse;

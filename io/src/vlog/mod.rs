@@ -256,8 +256,8 @@ fn default_log_file() -> PathBuf {
     dirs::logdir().join(format!("{}.log", program_name()))
 }
 
-/// Logs to `path` from now on (`--log-file`), by default to [`default_log_file`]. A file that is open already, under the same
-/// inode, stays as it is. A failure has been logged.
+/// Logs to `path` from now on (`--log-file`), by default to `PROGRAM.log` in the directory of logs. A file that is open
+/// already, under the same inode, stays as it is. A failure has been logged.
 pub fn set_log_file(path: Option<&Path>) -> io::Result<()> {
     let path = path.map_or_else(default_log_file, Path::to_owned);
     let file = match LogFile::open(path.clone()) {

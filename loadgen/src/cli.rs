@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use clap_mangen::Man;
 use ovsdb_io::tls;
 
 use crate::error::{Failure, Result};
@@ -23,7 +25,8 @@ use crate::workload::Workload;
     version,
     args_override_self = true,
     args_conflicts_with_subcommands = true,
-    after_help = "loadgen --list tells what each scenario does."
+    after_help = "loadgen --list tells what each scenario does, loadgen --man prints the manual page, and loadgen \
+                  --completion=SHELL the completion for bash, elvish, fish, powershell or zsh."
 )]
 pub struct CommandLine {
     #[command(subcommand)]
@@ -31,6 +34,24 @@ pub struct CommandLine {
 
     #[command(flatten)]
     pub options: Options,
+}
+
+impl CommandLine {
+    /// The manual page, in roff.
+    pub fn manual() -> Result<String> {
+        let mut page = Vec::new();
+        Man::new(CommandLine::command())
+            .render(&mut page)
+            .map_err(|error| Failure::Machine(format!("--man: {error}")))?;
+        Ok(String::from_utf8_lossy(&page).into_owned())
+    }
+
+    /// What a shell is to know of the options.
+    pub fn completion(shell: Shell) -> String {
+        let mut text = Vec::new();
+        clap_complete::generate(shell, &mut CommandLine::command(), "loadgen", &mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    }
 }
 
 /// What is done with results instead of a run.
@@ -81,6 +102,14 @@ pub struct Options {
     /// List the scenarios and end
     #[arg(long)]
     pub list: bool,
+
+    /// Print the manual page and end
+    #[arg(long, hide = true)]
+    pub man: bool,
+
+    /// Print the completion for a shell and end
+    #[arg(long, value_name = "SHELL", hide = true)]
+    pub completion: Option<Shell>,
 
     /// A running server: tcp:HOST:PORT, ssl:HOST:PORT or unix:FILE
     #[arg(long, value_name = "REMOTE", conflicts_with = "spawn")]

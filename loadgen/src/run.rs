@@ -21,6 +21,10 @@ use crate::scenario::{self, Scenario};
 pub fn run(line: &CommandLine) -> Result<()> {
     match &line.command {
         None if line.options.list => list(),
+        None if line.options.man => output::print(CommandLine::manual()?.trim_end()),
+        None if let Some(shell) = line.options.completion => {
+            output::print(CommandLine::completion(shell).trim_end())
+        }
         None => load(&line.options),
         Some(Command::Compare { a, b, report }) => compare(a, b, report.as_deref()),
         Some(Command::Page { results, page }) => {

@@ -30,7 +30,7 @@ impl From<Fatal> for Stop {
 
 /// Reads `args` (without the program's name) by the definition of `P`.
 pub fn parse<P: Parser>(program: &str, args: impl IntoIterator<Item = OsString>) -> Result<P, Stop> {
-    let mut definition = P::command();
+    let mut definition = definition_of::<P>();
     // Argument groups and the like are completed when a command is built.
     definition.build();
     let args: Vec<OsString> = args.into_iter().collect();
@@ -40,11 +40,15 @@ pub fn parse<P: Parser>(program: &str, args: impl IntoIterator<Item = OsString>)
         return Err(stop);
     }
     let canonical = canonical(program, &definition, args.into_iter())?;
-    let matches = plain_operands(P::command())
+    let matches = plain_operands(definition_of::<P>())
         .args_override_self(true)
         .try_get_matches_from(canonical)
         .map_err(|error| told(&error))?;
     P::from_arg_matches(&matches).map_err(|error| told(&error))
+}
+
+fn definition_of<P: Parser>() -> Command {
+    P::command().after_help(generate::HELP)
 }
 
 /// What follows a command are operands, whatever they begin with: in the canonical form all options precede it.

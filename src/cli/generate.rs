@@ -7,7 +7,10 @@ use clap_complete::Shell;
 use super::argv::Stop;
 use super::{Fatal, Result};
 
-/// What `argument` asks for, if it is this; it stands alone, and no list of options shows it.
+/// What is said of both below the options: neither is one, as each stands alone.
+pub(super) const HELP: &str = "Alone, --man prints the manual page, and --completion=SHELL what a shell completes by (bash, elvish, fish, powershell, zsh).";
+
+/// What `argument` asks for, if it is this.
 pub(super) fn asked_for(definition: Command, argument: &[u8]) -> Option<Stop> {
     let text = completion(definition, argument.strip_prefix(b"--completion=")?);
     Some(text.map_or_else(Stop::Fail, Stop::Print))

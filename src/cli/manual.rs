@@ -1,6 +1,6 @@
 //! The manual page that `--man` prints: options and commands from the program's definition, then sections of its own.
 
-use clap::Command;
+use clap::{ArgAction, Command};
 use clap_mangen::Man;
 use ovsdb_io::net::PORT_DEFAULT;
 use ovsdb_io::unixctl::{BUILT_IN, Described};
@@ -148,14 +148,26 @@ fn commands(definition: &Command) -> Section {
 /// The page, in section 1, as upstream's.
 pub(super) fn page(definition: Command, sections: &[Section]) -> io::Result<String> {
     let commands = definition.has_subcommands().then(|| commands(&definition));
+    let repeated: Vec<String> = definition
+        .get_positionals()
+        .filter(|operand| matches!(operand.get_action(), ArgAction::Append))
+        .flat_map(|operand| operand.get_value_names().unwrap_or_default())
+        .map(|name| format!("[\\fI{name}\\fR]"))
+        .collect();
     let man = Man::new(definition).section("1");
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
+    let mut text = String::from_utf8_lossy(&page).into_owned();
+    // What may come several times.
+    for operand in repeated {
+        text = text.replace(&operand, &format!("{operand}..."));
+    }
+    page.clear();
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
-    let mut text = String::from_utf8_lossy(&page).into_owned();
+    text.push_str(&String::from_utf8_lossy(&page));
     commands
         .iter()
         .chain(sections)

@@ -146,7 +146,8 @@ pub struct TlsOptions {
     #[arg(long, value_name = "FILE")]
     pub ssl_crl: Option<String>,
 
-    /// Protocols to enable: TLSv1.2, TLSv1.3, both with a comma or as a range
+    /// Protocols to enable: TLSv1.2, TLSv1.3, both with a comma or as a range. Of this option and the next two one that
+    /// makes no sense is told of in the log, and leaves what was in force
     #[arg(long, value_name = "PROTOCOLS")]
     pub ssl_protocols: Option<String>,
 

@@ -260,12 +260,14 @@ fn nonsense_is_refused() {
         "--sessions-max=0",
         "--message-bytes-max=much",
         "--message-bytes-max=0",
+        "--message-bytes-max=1",
         "--message-memory-factor-max=0",
         "--session-input-bytes-max=-1",
         "--session-output-bytes-max=",
         "--session-output-bytes-max=0",
         "--session-waits-max=1.5",
         "--stalled-bytes-max=x",
+        "--stalled-bytes-max=0",
         "--first-message-timeout=soon",
     ];
     for option in cases {

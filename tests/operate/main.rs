@@ -497,6 +497,12 @@ fn completions_and_manual_pages_name_every_option() {
         );
         // Arguments stand beside the command: there is no page of its own for each.
         assert!(!manual.contains("SUBCOMMANDS"), "{manual}");
+        let takes_several = program == Peer::Ours.server();
+        assert_eq!(
+            manual.contains("[\\fIDATABASE\\fR]..."),
+            takes_several,
+            "{manual}"
+        );
         let mut sections = vec!["FILES", "EXIT STATUS"];
         if program != Peer::Ours.tool() {
             sections.extend(["REMOTES", "CONTROL COMMANDS", "SIGNALS"]);
@@ -513,6 +519,10 @@ fn completions_and_manual_pages_name_every_option() {
             .filter_map(|line| line[line.find("--")?..].split(|c| !is_name(c)).next())
             .collect();
         assert!(names.len() > 10, "{help}");
+        assert!(
+            help.contains(" --man ") && help.contains(" --completion=SHELL "),
+            "{help}"
+        );
         for name in names {
             assert!(completion.contains(name), "{program:?}: {name} is not completed");
             assert!(manual.contains(name), "{program:?}: {name} is not in the manual");

@@ -334,6 +334,7 @@ fn a_command_line_that_makes_no_sense_has_a_status_of_its_own() {
         (&["compare", "/nowhere", "/nowhere"], 2),
         (&["--scenario=txn", "--server=tcp:127.0.0.1:1"], 1),
         (&["--list"], 0),
+        (&["--completion=tea"], 2),
         (&["--help"], 0),
         (&["--version"], 0),
     ] {
@@ -362,6 +363,25 @@ fn the_list_marks_what_runs_by_default() {
             .position(|scenario| scenario.name == *name)
     });
     assert_eq!(marked, default);
+}
+
+#[test]
+fn the_manual_page_and_the_completions_name_every_option() {
+    let (_, help, _) = run(&["--help"]);
+    let (succeeded, manual, errors) = run(&["--man"]);
+    assert!(succeeded, "{errors}");
+    let manual = manual.replace("\\-", "-");
+    assert!(manual.contains("\n.TH loadgen 1 "), "{manual}");
+    let (_, completion, _) = run(&["--completion=bash"]);
+    let options = help.lines().filter(|line| line.trim_start().starts_with("--"));
+    let names: Vec<&str> = options
+        .filter_map(|line| line.trim_start().split([' ', '=']).next())
+        .collect();
+    assert!(names.len() > 10, "{help}");
+    for name in names {
+        assert!(manual.contains(name), "{name} is not in the manual");
+        assert!(completion.contains(name), "{name} is not completed");
+    }
 }
 
 #[test]

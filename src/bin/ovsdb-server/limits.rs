@@ -14,7 +14,7 @@ pub(crate) struct LimitOptions {
     sessions_max: Option<u64>,
 
     /// Bytes of one message at most, 4 GiB by default; a longer one ends its connection
-    #[arg(long, value_name = "BYTES", value_parser = bytes())]
+    #[arg(long, value_name = "BYTES", value_parser = bytes_from(MESSAGE_BYTES_LEAST))]
     message_bytes_max: Option<usize>,
 
     /// Memory of one message at most, as a multiple of its text, 4 by default (and 12 MiB, whatever the text); one that
@@ -37,7 +37,7 @@ pub(crate) struct LimitOptions {
 
     /// Bytes of changes that are kept for sessions which do not read, 256 MiB by default for each thread and database;
     /// beyond it those furthest behind are closed, and resume when they come back
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = bytes())]
     stalled_bytes_max: Option<usize>,
 
     /// Seconds within which a client over TCP or TLS must have sent its first message, 30 by default; 0 for no limit
@@ -45,9 +45,16 @@ pub(crate) struct LimitOptions {
     first_message_timeout: Option<u32>,
 }
 
+/// Bytes that the messages have with which any client begins. Who allows for less has mistaken the unit.
+const MESSAGE_BYTES_LEAST: u64 = 512;
+
 /// A number of bytes with which something is possible.
 fn bytes() -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(1..)
+    bytes_from(1)
+}
+
+fn bytes_from(least: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(least..)
 }
 
 impl LimitOptions {

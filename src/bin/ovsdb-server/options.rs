@@ -1,6 +1,7 @@
 //! The command line of `ovsdb-server`.
 
 use crate::limits::LimitOptions;
+use clap::builder::Resettable;
 use clap::{ArgAction, Parser, ValueEnum};
 use ovsdb::cli::options::{DaemonOptions, LogOptions, TlsOptions};
 use ovsdb_io::db::Durability;
@@ -90,7 +91,7 @@ pub(crate) struct Options {
     pub(crate) tls: TlsOptions,
 
     /// Display version information
-    #[arg(short = 'V', long, action = ArgAction::Version)]
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = Resettable::Reset)]
     version: (),
 }
 

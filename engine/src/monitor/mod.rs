@@ -51,11 +51,12 @@ pub use publish::Publication;
 use crate::error::Result;
 use crate::hash::HashMap;
 use crate::ids::SessionId;
-use crate::schema::Schema;
+use crate::schema::{Schema, TableSchema};
 use crate::store::{History, View};
 use bytes::Bytes;
+use clause::Filter;
 use heads::{HeadId, Heads};
-use ovsdb_wire::value::Object;
+use ovsdb_wire::value::{Object, Value};
 use ovsdb_wire::write;
 use resume::Missed;
 use shape::Notation;
@@ -122,6 +123,11 @@ struct Monitor {
 }
 
 const _: () = assert!(size_of::<Monitor>() <= 32);
+
+/// Refuses what [`Monitors::add`] and [`Monitors::change`] would refuse as the `where` of a table.
+pub fn check_condition(clauses: &[Value<'_>], table: &TableSchema) -> Result<()> {
+    Filter::parse(clauses, table).map(drop)
+}
 
 /// Sizes and counters, for operators.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,8 +5,8 @@ mod request;
 
 use bumpalo::Bump;
 use ovsdb::cli::{Fatal, Result, input, program, time};
-use ovsdb_engine::condition::Condition;
 use ovsdb_engine::datum::uuid_text;
+use ovsdb_engine::monitor;
 use ovsdb_engine::schema::{Schema, TableSchema};
 use ovsdb_io::daemon;
 use ovsdb_io::unixctl::Commands;
@@ -90,7 +90,7 @@ fn conditional(
 fn check_condition(condition: &Value<'_>, table: &TableSchema) -> Result<()> {
     match condition {
         Value::Array(clauses) => {
-            Condition::parse_monitor(clauses, table)?;
+            monitor::check_condition(clauses, table)?;
             Ok(())
         }
         other => Err(ovsdb_engine::error::OvsdbError::syntax(other, "array expected").into()),

@@ -88,6 +88,9 @@ pub const GROUPS_IN_FLIGHT_MAX: usize = 2;
 /// that nobody waits longer than for a fraction of a millisecond. Larger programs go to the sequencer's own thread.
 pub const LIGHT_OPERATIONS_MAX: usize = 64;
 
+/// Members of an operation, at most: `wait` has as many (RFC 7047, section 5.2.6).
+pub const OPERATION_MEMBERS_MAX: usize = 7;
+
 /// Bytes of answers and records that may await the disk. Beyond it the sequencer takes no new work and
 /// requests wait in its inbox.
 pub const SPECULATION_BYTES_MAX: usize = 64 << 20;

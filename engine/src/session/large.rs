@@ -394,6 +394,20 @@ mod tests {
         }
     }
 
+    /// To look for each of them among all others would take so long that this would never end.
+    #[test]
+    fn members_by_the_hundred_thousand_are_not_compared() {
+        let catalog = catalog();
+        let unknown: Vec<String> = (0..200_000).map(|n| format!(r#""x{n}":0"#)).collect();
+        let operation = format!(
+            r#"{{"op":"delete",{},"table":"T","where":[CLAUSES]}}"#,
+            unknown.join(",")
+        );
+        let operations = conditional(&operation, 20_000).join(",");
+        let message = format!(r#"{{"id":7,"method":"transact","params":["D",{operations}]}}"#);
+        assert!(compile_cut(&catalog, &message, 1).is_none());
+    }
+
     /// Nothing after it is executed, so what is wrong there is not looked at.
     #[test]
     fn what_follows_an_abort_is_counted_only() {

@@ -8,6 +8,7 @@
 //! A clause of 17 bytes takes 96 once it is parsed, and 32 when it is compiled, or nothing if it has been there before.
 
 use super::{Compilation, Pieces};
+use crate::limits::OPERATION_MEMBERS_MAX;
 use ovsdb_wire::frame::{Flags, Framer, Scan};
 use ovsdb_wire::value::{Object, Value};
 use uuid::Uuid;
@@ -73,7 +74,8 @@ struct Conditional<'a> {
 }
 
 impl<'a> Conditional<'a> {
-    /// `None` if the operation with these cuts has no condition, or the first or the last of them is elsewhere.
+    /// `None` if the operation with these cuts has no condition, the first or the last of them is elsewhere, or it has
+    /// more members than a right one.
     fn new(
         text: &'a [u8],
         cuts: &'a [usize],
@@ -94,6 +96,9 @@ impl<'a> Conditional<'a> {
         };
         let empty = [("where", Value::Array(&[]))];
         let members: Vec<_> = before.iter().chain(&empty).chain(after).copied().collect();
+        if members.len() > OPERATION_MEMBERS_MAX {
+            return None;
+        }
         // Of a member that comes twice the last one counts.
         let is_once = |name| members.iter().filter(|(other, _)| *other == name).count() == 1;
         members

@@ -82,34 +82,37 @@ impl Local {
     }
 
     /// Takes over what has been published, and tells of it unless the last round is still on its way: then
-    /// [`Machine::again`] is asked for. Returns sessions that have fallen too far behind.
+    /// [`Machine::again`] is asked for. Returns sessions that have fallen too far behind, whatever has ended the rounds
+    /// since the last time.
     pub(super) fn advance(&mut self, machine: &mut dyn Machine) -> Vec<SessionId> {
         let view = self.database.view();
         if view.seq() != self.seen.seq() {
             self.seen = view;
         }
+        self.begin_round(machine);
+        self.sessions_too_far_behind()
+    }
+
+    fn begin_round(&mut self, machine: &mut dyn Machine) {
         if !self.is_in_round() || self.is_making_round() {
-            return Vec::new();
+            return;
         }
         if self.monitors.is_empty() {
             self.told = self.seen.clone();
-            return Vec::new();
+            return;
         }
         if machine.is_fanning_out() {
-            machine.again();
-            return Vec::new();
+            return machine.again();
         }
         let (net, bytes) = self.net_changes(&self.told, &self.seen);
         if net.rows_count() < PUBLICATION_ROWS_MIN {
-            self.tell_all(&net, bytes, machine);
-            return self.sessions_too_far_behind();
+            return self.tell_all(&net, bytes, machine);
         }
         self.making = Some(Making {
             publication: self.monitors.begin(net, self.seen.txn_id()),
             to: self.seen.clone(),
             bytes,
         });
-        Vec::new()
     }
 
     /// True while a round is made in steps.
@@ -505,6 +508,30 @@ mod tests {
         bench.commit();
         for id in [patient, full, late] {
             assert_eq!(bench.wire.told(id), [ROWS + 2], "all stand together again");
+        }
+    }
+
+    #[test]
+    fn whoever_lags_too_far_is_closed_whatever_ends_the_rounds() {
+        let session = |number| SessionId::new(WorkerId(0), number);
+        let (hasty, stalled) = (session(1), session(2));
+        for is_reply in [false, true] {
+            let mut bench = Bench::new();
+            bench.local.lagging_bytes_max = 1;
+            bench.monitor(hasty);
+            bench.monitor(stalled);
+            bench.local.lag(stalled);
+            bench.commit_rows(ROWS);
+            if is_reply {
+                bench.local.catch_up(&[hasty], &mut bench.wire);
+                assert_eq!(bench.local.advance(&mut bench.wire), [stalled]);
+            } else {
+                while bench.local.is_making_round() {
+                    assert_eq!(bench.local.advance(&mut bench.wire), []);
+                    let too_far_behind = bench.local.make_round_on(&mut bench.wire);
+                    assert_eq!(too_far_behind.is_empty(), bench.local.is_making_round());
+                }
+            }
         }
     }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ovsdb_harness::{Client, wait};
+use ovsdb_harness::{Client, Peer, schema, wait};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::bystander::{Bystander, Scene, foreign_items, insertion};
@@ -15,6 +16,12 @@ const ABANDONED: u64 = 50;
 const UNREAD_ROWS: u64 = 200;
 /// Size of each: together far above what socket buffers hold.
 const UNREAD_ROW_BYTES: usize = 100_000;
+
+/// Crowds whose messages come at once, and clients of each kind in one: more in all than are let go on at a time.
+const CROWDS: usize = 8;
+const CROWD: usize = 12;
+/// Bytes of a message that is read in two parts while others wait, and too short to wait for its own sake.
+const MIDDLING_BYTES: usize = 9000;
 
 /// Longer than the server waits for an answer to its probe, by default 5 s after 5 s of silence.
 const BUSY: Duration = Duration::from_secs(12);
@@ -191,4 +198,43 @@ fn a_client_is_not_given_up_while_bytes_wait_for_it() {
             .len();
     }
     busy.call("list_dbs", json!([])).expect("the session lives");
+}
+
+/// Who was kept waiting with a part of a message that turns out to be nothing special is served, and forgotten.
+#[test]
+fn middling_messages_beside_monitors_leave_nobody_in_line() {
+    if Peer::under_test() == Peer::Packaged {
+        return;
+    }
+    let scene = Scene::with(schema::LOAD, |options| options.tcp().argument("--threads=1"));
+    let mut bystander = Bystander::new(&scene.server);
+    let rows: Vec<_> = (0..2000)
+        .map(|at| json!({"op": "insert", "table": "Counter", "row": {"name": format!("row {at}")}}))
+        .collect();
+    scene.server.client().transact("Load", json!(rows));
+    let server = Pid::from_raw(scene.server.pid() as i32).expect("the server is a process");
+    // Whoever leaves leaves the line, too.
+    let mut kept = Vec::new();
+    for _ in 0..CROWDS {
+        let mut crowd: Vec<Client> = (0..2 * CROWD).map(|_| scene.server.client()).collect();
+        for client in &mut crowd {
+            assert_eq!(client.call("echo", json!([])), Ok(json!([])));
+        }
+        kill_process(server, Signal::STOP).expect("the server is ours");
+        let mut ids = Vec::new();
+        for (at, client) in crowd.iter_mut().enumerate() {
+            ids.push(if at < CROWD {
+                client.send("monitor", json!(["Load", null, {"Counter": {}}]))
+            } else {
+                let comment = "c".repeat(MIDDLING_BYTES);
+                client.send("transact", json!(["Load", {"op": "comment", "comment": comment}]))
+            });
+        }
+        kill_process(server, Signal::CONT).expect("the server is ours");
+        for (client, id) in crowd.iter_mut().zip(ids) {
+            client.reply(id).expect("an answer");
+        }
+        kept.extend(crowd);
+    }
+    bystander.check();
 }

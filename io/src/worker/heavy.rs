@@ -70,8 +70,11 @@ impl Heavy {
         self.spent += time;
     }
 
-    /// The connection's message has been handed over: the next one has a place of its own.
+    /// The connection's message has been handed over, whether or not it had to wait: the next one has a place of its own.
     pub(crate) fn done(&mut self, conn: ConnId) {
+        if self.places.is_empty() {
+            return;
+        }
         self.held_up(conn);
         self.begun.take_if(|begun| *begun == conn);
         if let Some(place) = self.places.remove(&conn) {
@@ -94,7 +97,7 @@ impl Heavy {
         Some(conn)
     }
 
-    /// The connection was let go on, and cannot for another reason.
+    /// The connection was let go on, and cannot for another reason, or needs no place to do so.
     pub(crate) fn held_up(&mut self, conn: ConnId) {
         self.released.remove(&conn);
     }
@@ -175,6 +178,26 @@ mod tests {
         assert!(heavy.turn_end());
         let released: Vec<ConnId> = std::iter::from_fn(|| heavy.release()).collect();
         assert_eq!(released, [b, c, a]);
+    }
+
+    /// A part of a message that is not long may be kept in line, too, and is whole at once when it is let go on.
+    #[test]
+    fn who_goes_on_without_asking_again_holds_up_nobody() {
+        let mut heavy = Heavy::default();
+        for round in 0..100 {
+            let [monitor, small, stalled] = [0, 1, 2].map(|at| ConnId::numbered(3 * round + at));
+            assert!(heavy.admit(monitor), "round {round}");
+            heavy.took(HEAVY_TURN_TIME);
+            assert!(!heavy.admit(small) && !heavy.admit(stalled));
+            heavy.done(monitor);
+            assert!(heavy.turn_end());
+            assert_eq!(heavy.release(), Some(small));
+            assert_eq!(heavy.release(), Some(stalled));
+            heavy.done(small);
+            heavy.held_up(stalled);
+            assert!(!heavy.turn_end());
+            heavy.done(stalled);
+        }
     }
 
     #[test]

@@ -96,6 +96,8 @@ impl Worker {
                     if !self.heavy.admit(conn) {
                         wait_in_line(connection, io, conn);
                     }
+                } else {
+                    self.heavy.held_up(conn);
                 }
                 return false;
             }
@@ -132,7 +134,10 @@ impl Worker {
                 self.heavy.done(conn);
                 outcome
             }
-            Ok(Scan::Text { end, flags }) => self.hand_over(io, session, &mut unread[..end], flags),
+            Ok(Scan::Text { end, flags }) => {
+                self.heavy.done(conn);
+                self.hand_over(io, session, &mut unread[..end], flags)
+            }
             Err(error) => Err(Refusal::syntax(&error)),
         };
         let Some(connection) = self.connections.get_mut(&conn) else {

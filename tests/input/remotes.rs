@@ -109,13 +109,22 @@ fn remotes_of_a_table_are_opened_where_they_can_be() {
         json!({"op": "insert", "table": "Connection", "uuid-name": "reading",
         "row": {"target": format!("punix:{}", socket.display()), "read_only": true}}),
     );
+    // Other rows that name it do not take that back, in whatever order they come.
+    const AGAIN: usize = 5;
+    for at in 0..AGAIN {
+        operations.push(
+            json!({"op": "insert", "table": "Connection", "uuid-name": format!("again{at}"),
+            "row": {"target": format!("punix:{}", socket.display())}}),
+        );
+    }
     let mut all: Vec<_> = (0..ROWS)
         .map(|at| json!(["named-uuid", format!("c{at}")]))
         .collect();
     all.push(json!(["named-uuid", "reading"]));
+    all.extend((0..AGAIN).map(|at| json!(["named-uuid", format!("again{at}")])));
     operations.push(json!({"op": "insert", "table": "Config", "row": {"connections": ["set", all]}}));
     let results = server.client().transact("Load", operations.into());
-    assert_eq!(results.len(), ROWS + 2);
+    assert_eq!(results.len(), ROWS + AGAIN + 2);
 
     let mut reader = wait::until("the remote that works", || {
         Client::try_connect(&Remote::Unix(socket.clone())).ok()

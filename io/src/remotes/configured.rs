@@ -25,6 +25,19 @@ pub(crate) struct Options {
 /// Targets with their options.
 pub(crate) type Wanted = BTreeMap<String, Options>;
 
+/// Adds a remote. One that is named more than once gets what any of them asks for (upstream has one set of options for a
+/// target, too): none of them takes back that it is read-only, or its role. Of two values the last one counts.
+pub(crate) fn want(wanted: &mut Wanted, target: String, more: Options) {
+    let options = wanted.entry(target).or_default();
+    options.probe_ms = more.probe_ms.or(options.probe_ms);
+    options.backoff_max_ms = more.backoff_max_ms.or(options.backoff_max_ms);
+    options.is_read_only |= more.is_read_only;
+    if !more.role.is_empty() {
+        options.role = more.role;
+    }
+    options.dscp = more.dscp.or(options.dscp);
+}
+
 /// The table and column that a `db:` remote names; errors are upstream's.
 pub(crate) fn locate(column: &Column, catalog: &Catalog) -> Result<(View, TableId, ColumnIdx), String> {
     let text = format!("\"db:{},{},{}\"", column.db, column.table, column.column);
@@ -59,7 +72,7 @@ pub(crate) fn read(column: &Column, catalog: &Catalog) -> Result<Wanted, String>
                     .filter_map(text_of)
                     .filter(|target| may_be_stored(target))
                 {
-                    wanted.insert(target.to_owned(), Options::default());
+                    want(&mut wanted, target.to_owned(), Options::default());
                 }
             }
         }
@@ -72,7 +85,7 @@ pub(crate) fn read(column: &Column, catalog: &Catalog) -> Result<Wanted, String>
                         && let Some(target) = columns.target(remote)
                         && may_be_stored(target)
                     {
-                        wanted.insert(target.to_owned(), columns.options(remote));
+                        want(&mut wanted, target.to_owned(), columns.options(remote));
                     }
                 }
             }

@@ -248,13 +248,15 @@ impl Remotes {
         let mut wanted = Wanted::new();
         for (target, options) in &self.given {
             let Ok(Remote::Column(column)) = target.parse() else {
-                wanted.insert(target.clone(), options.clone());
+                configured::want(&mut wanted, target.clone(), options.clone());
                 continue;
             };
             match configured::read(&column, &catalog) {
                 Ok(more) => {
                     self.complaints.remove(target);
-                    wanted.extend(more);
+                    for (target, options) in more {
+                        configured::want(&mut wanted, target, options);
+                    }
                 }
                 Err(complaint) => {
                     if self.complaints.get(target) != Some(&complaint) {

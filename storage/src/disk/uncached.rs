@@ -49,14 +49,22 @@ impl Uncached {
         room.resize(begin, 0);
         room.extend_from_slice(&bytes[..step]);
         match uncached.write_at(&room[begin..], offset) {
-            // No disk says that of a write by the cache.
-            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INVAL.raw_os_error()) => {
+            // What else is wrong is wrong with the way past the cache, or comes again without it.
+            Err(error) if !is_full(&error) => {
                 self.is_refused.store(true, Ordering::Relaxed);
                 None
             }
             written => Some(written),
         }
     }
+}
+
+/// Whether there is no room, which is the same with and without the cache.
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    )
 }
 
 /// The file once more, by a name that stays its own when files are renamed.

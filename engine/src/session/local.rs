@@ -31,6 +31,8 @@ pub(super) struct Local {
     pub(super) monitors: Monitors,
     /// The round that is being made; told of when it is complete.
     making: Option<Making>,
+    /// One that was made in steps has ended since this was last asked.
+    pub(super) has_ended_round: bool,
     /// Transactions were left in the database's inbox in this turn.
     pub(super) has_submitted: bool,
     /// By commit, each with at least one session of `standing`.
@@ -72,6 +74,7 @@ impl Local {
             seen,
             monitors,
             making: None,
+            has_ended_round: false,
             has_submitted: false,
             bases: BTreeMap::new(),
             standing: HashMap::default(),
@@ -142,6 +145,7 @@ impl Local {
         let Some(making) = self.making.take() else {
             return;
         };
+        self.has_ended_round = true;
         self.monitors.finish(making.publication, &mut ToMachine(machine));
         self.end_round(making.to, making.bytes, machine);
     }

@@ -79,6 +79,8 @@ pub struct Sessions {
     leaving: HashMap<SessionId, Session>,
     requests_count: u64,
     held: Vec<Held>,
+    /// Sessions with replies that wait for the end of a round, in the order in which they began to.
+    holding: Vec<SessionId>,
     /// First contents that are being written, oldest first.
     tellings: VecDeque<Telling>,
     /// Publications wake this worker.
@@ -89,8 +91,7 @@ pub struct Sessions {
     gates: HashMap<u64, Gate>,
 }
 
-/// Something that may leave once certain commits are published; a reply not before its session has been told of a round
-/// that is being made.
+/// Something that may leave once certain commits are published.
 struct Held {
     session: SessionId,
     after: Vec<(u64, CommitSeq)>,
@@ -112,6 +113,7 @@ impl Sessions {
             leaving: HashMap::default(),
             requests_count: 0,
             held: Vec::new(),
+            holding: Vec::new(),
             tellings: VecDeque::new(),
             listens: false,
             drained: Vec::new(),
@@ -191,6 +193,8 @@ impl Sessions {
                 local.database.inbox.push(Event::IndexWished);
             }
         }
+        // Whatever has ended a round in this turn.
+        self.release_replies(machine);
     }
 
     /// Sees to what the turn has left in the inboxes of databases. Answers that are there at once leave with this turn.
@@ -357,10 +361,8 @@ impl Sessions {
                     "published before it is answered"
                 );
                 if self.must_hold_reply(id) {
-                    self.hold_reply(
-                        id,
-                        reply::gathered_result(&request.id, vec![body.into()]).collect(),
-                    );
+                    let reply = reply::gathered_result(&request.id, vec![body.into()]);
+                    self.hold_reply(id, reply.collect());
                 } else {
                     self.push_result(id, &request.id, body, machine);
                 }
@@ -371,21 +373,19 @@ impl Sessions {
 
     /// True if the session is to be told of a round that is being made, or has a reply that waits for that.
     fn must_hold_reply(&self, id: SessionId) -> bool {
-        let makes_round = |local: &Local| local.is_making_round_for(id);
-        self.locals.iter().any(makes_round)
-            || self.held.iter().any(|held| held.session == id && held.is_reply)
+        let has_replies = |session: &Session| !session.replies.is_empty();
+        is_making_round_for(&self.locals, id) || self.sessions.get(&id).is_some_and(has_replies)
     }
 
     fn hold_reply(&mut self, id: SessionId, segments: Vec<Bytes>) {
-        if let Some(session) = self.sessions.get_mut(&id) {
-            session.held += 1;
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        if session.replies.is_empty() {
+            self.holding.push(id);
         }
-        self.held.push(Held {
-            session: id,
-            after: Vec::new(),
-            segments,
-            is_reply: true,
-        });
+        session.replies.push(segments);
+        session.held += 1;
     }
 
     /// Answers the request called `request`, a JSON text, with its result; one that is large is not copied.
@@ -444,24 +444,46 @@ impl Sessions {
         });
     }
 
+    /// Sends what has waited for a publication or a round.
     fn release_held(&mut self, machine: &mut dyn Machine) {
         let locals = &self.locals;
         let is_due = |held: &mut Held| {
-            let makes_round = |local: &Local| local.is_making_round_for(held.session);
-            let is_early = held.is_reply && locals.iter().any(makes_round);
             let mut after = held.after.iter();
-            !is_early && after.all(|(epoch, seq)| has_seen(locals, *epoch, *seq))
+            after.all(|(epoch, seq)| has_seen(locals, *epoch, *seq))
         };
         let due: Vec<Held> = self.held.extract_if(.., is_due).collect();
         for held in due {
-            if held.is_reply
-                && let Some(session) = self.sessions.get_mut(&held.session)
-            {
-                session.held -= 1;
+            let Some(session) = self.sessions.get_mut(&held.session) else {
+                continue;
+            };
+            session.held -= usize::from(held.is_reply);
+            if held.is_reply && self.must_hold_reply(held.session) {
+                self.hold_reply(held.session, held.segments);
+                continue;
             }
-            if self.sessions.contains_key(&held.session) {
-                self.push_segments(held.session, held.segments, machine);
-                self.resume_if_ready(held.session, machine);
+            self.push_segments(held.session, held.segments, machine);
+            self.resume_if_ready(held.session, machine);
+        }
+        self.release_replies(machine);
+    }
+
+    /// Sends the replies that have waited for a round, if one has ended since the last time.
+    fn release_replies(&mut self, machine: &mut dyn Machine) {
+        // To send one may end another round.
+        while take_round_ends(&mut self.locals) {
+            let locals = &self.locals;
+            let is_due = |id: &mut SessionId| !is_making_round_for(locals, *id);
+            let due: Vec<SessionId> = self.holding.extract_if(.., is_due).collect();
+            for id in due {
+                let Some(session) = self.sessions.get_mut(&id) else {
+                    continue;
+                };
+                let replies = std::mem::take(&mut session.replies);
+                session.held -= replies.len();
+                for segments in replies {
+                    self.push_segments(id, segments, machine);
+                }
+                self.resume_if_ready(id, machine);
             }
         }
     }
@@ -504,6 +526,19 @@ fn has_seen(locals: &[Local], epoch: u64, seq: CommitSeq) -> bool {
     locals
         .iter()
         .all(|local| local.database.epoch != epoch || local.seen.seq() >= seq)
+}
+
+/// True if the session will be told of a round that is being made.
+fn is_making_round_for(locals: &[Local], session: SessionId) -> bool {
+    locals.iter().any(|local| local.is_making_round_for(session))
+}
+
+/// Whether a round that was made in steps has ended since the last call.
+fn take_round_ends(locals: &mut [Local]) -> bool {
+    let ends = locals
+        .iter_mut()
+        .map(|local| std::mem::take(&mut local.has_ended_round));
+    ends.filter(|has_ended| *has_ended).count() > 0
 }
 
 /// Small texts are copied into the session's buffer, large ones are handed over.

@@ -5,6 +5,7 @@ use crate::hash::HashMap;
 use crate::ids::{RequestId, SessionId};
 use crate::monitor::MonitorId;
 use crate::sequencer::Rights;
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// What is known of a client when it connects.
@@ -28,8 +29,11 @@ pub(super) struct Session {
     pub(super) monitors: HashMap<Vec<u8>, (u64, MonitorId)>,
     /// In order of arrival.
     pub(super) requests: Vec<Outstanding>,
-    /// Answers that wait for a publication; nothing more is read before they have left.
+    /// Answers that wait for a publication or the end of a round, or are being written; nothing more is read before they
+    /// have left.
     pub(super) held: usize,
+    /// Those of them that wait for the end of a round.
+    pub(super) replies: Vec<Vec<Bytes>>,
     /// The connection has been told to wait, and is told when to go on.
     pub(super) is_waiting: bool,
     /// The socket is full: monitors of this session are silent and stand at a base.
@@ -78,6 +82,7 @@ impl Session {
             monitors: HashMap::default(),
             requests: Vec::new(),
             held: 0,
+            replies: Vec::new(),
             is_waiting: false,
             is_lagging: false,
             locks_count: 0,

@@ -32,10 +32,7 @@ impl Sessions {
         if let Some(at) = self.locals.iter().position(Local::is_making_round) {
             let too_far_behind = self.locals[at].make_round_on(machine);
             self.close_too_far_behind(too_far_behind, machine);
-            if !self.locals[at].is_making_round() {
-                self.release_held(machine);
-            }
-            return;
+            return self.release_replies(machine);
         }
         let Some(telling) = self.tellings.front_mut() else {
             return;
@@ -149,5 +146,159 @@ impl Sessions {
             session.held -= 1;
         }
         self.resume_if_ready(id, machine);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Machine, Sessions};
+    use crate::database::Database;
+    use crate::datum::{Atom, Datum};
+    use crate::ids::{SessionId, TableId, WorkerId};
+    use crate::inbox::Inbox;
+    use crate::limits::PUBLICATION_ROWS_MIN;
+    use crate::schema;
+    use crate::sequencer::{Event, Told};
+    use crate::session::{SessionBounds, SessionIds, Shared, Traits};
+    use crate::store::{Row, Store};
+    use bumpalo::Bump;
+    use bytes::Bytes;
+    use ovsdb_wire::strict;
+    use ovsdb_wire::value::Value;
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use uuid::Uuid;
+
+    /// Keeps what is sent to each session.
+    #[derive(Default)]
+    struct Wire(BTreeMap<SessionId, String>);
+
+    impl Machine for Wire {
+        fn send(&mut self, session: SessionId, bytes: Bytes) {
+            self.send_copy(session, &bytes);
+        }
+        fn send_copy(&mut self, session: SessionId, bytes: &[u8]) {
+            let text = std::str::from_utf8(bytes).unwrap();
+            self.0.entry(session).or_default().push_str(text);
+        }
+        fn close(&mut self, _session: SessionId) {}
+        fn resume(&mut self, _session: SessionId) {}
+        fn random_uuid(&mut self) -> Uuid {
+            Uuid::nil()
+        }
+    }
+
+    struct Bench {
+        store: Store,
+        database: Arc<Database>,
+        shared: Arc<Shared>,
+        sessions: Sessions,
+        ids: SessionIds,
+        wire: Wire,
+    }
+
+    impl Bench {
+        fn new() -> Bench {
+            let arena = Bump::new();
+            let text = br#"{"name":"D","tables":{"T":{"columns":{"n":{"type":"integer"}}}}}"#;
+            let schema = schema::parse(&strict::parse(text, &arena).unwrap()).unwrap();
+            let mut store = Store::new(Arc::new(schema), 1, Uuid::nil());
+            let database = Arc::new(Database::new(store.view(), Inbox::new(|| {}), 1 << 20));
+            let workers = vec![Inbox::new(|| {})];
+            let shared = Arc::new(Shared::new(Uuid::nil(), SessionBounds::default(), workers, || {}));
+            shared.add(&database);
+            Bench {
+                store,
+                database,
+                sessions: Sessions::new(WorkerId(0), Arc::clone(&shared)),
+                shared,
+                ids: SessionIds::new(WorkerId(0)),
+                wire: Wire::default(),
+            }
+        }
+
+        /// A session with a monitor.
+        fn open(&mut self) -> SessionId {
+            let id = self.ids.next_id();
+            let traits = Traits {
+                name: "test".to_owned(),
+                remote: 0,
+                rights: Arc::default(),
+            };
+            self.sessions.open(id, traits, &mut self.wire);
+            self.request(id, "monitor", r#"["D","m",{"T":{}}]"#);
+            while self.sessions.is_telling() {
+                self.sessions.tell_on(&mut self.wire);
+            }
+            id
+        }
+
+        fn request(&mut self, session: SessionId, method: &str, params: &str) {
+            let arena = Bump::new();
+            let params = strict::parse(params.as_bytes(), &arena).unwrap();
+            let (id, params) = (Value::String(method), params.as_array().unwrap());
+            self.sessions
+                .request(session, id, method, params, 100, &mut self.wire);
+            self.sessions.turn_end(&mut self.wire);
+        }
+
+        /// Publishes so many rows as what the session's transaction has done, and answers it.
+        fn transact(&mut self, session: SessionId, rows: usize) {
+            self.request(
+                session,
+                "transact",
+                r#"["D",{"op":"insert","table":"T","row":{}}]"#,
+            );
+            let event = self.database.inbox.drain().next();
+            let Some(Event::Submit(submission)) = event else {
+                panic!("it has been handed over")
+            };
+            self.store.begin();
+            for n in 0..rows {
+                let columns = vec![
+                    Datum::One(Atom::Uuid(Uuid::from_u128(n as u128 + 1))),
+                    Datum::One(Atom::Uuid(Uuid::nil())),
+                    Datum::One(Atom::Integer(n as i64)),
+                ];
+                self.store.insert(TableId(0), Row::new(columns));
+            }
+            let set = self.store.finish(Uuid::from_u128(1));
+            let view = self.store.view();
+            let seq = view.seq();
+            self.database.publish(vec![Arc::new(set)], view);
+            self.shared.tell([Told::Answer {
+                ticket: submission.ticket.expect("a client asks"),
+                epoch: self.database.epoch,
+                seq,
+                body: b"[{}]".to_vec(),
+            }]);
+        }
+
+        /// Whether the session has got the reply to its transaction, after the last of its updates.
+        fn is_answered(&self, session: SessionId) -> bool {
+            let text = self.wire.0.get(&session).map_or("", String::as_str);
+            text.contains(r#""id":"transact""#) && text.rfind("transact") > text.rfind("update")
+        }
+    }
+
+    #[test]
+    fn a_reply_follows_the_round_that_it_has_waited_for() {
+        for is_ended_by_another in [false, true] {
+            let mut bench = Bench::new();
+            let (writer, hasty) = (bench.open(), bench.open());
+            bench.transact(writer, 10 * PUBLICATION_ROWS_MIN);
+            bench.sessions.turn(&mut bench.wire);
+            assert!(bench.sessions.is_telling() && !bench.is_answered(writer));
+            if is_ended_by_another {
+                bench.request(hasty, "list_dbs", "[]");
+                assert!(!bench.sessions.is_telling());
+            }
+            while bench.sessions.is_telling() {
+                assert!(!bench.is_answered(writer));
+                bench.sessions.tell_on(&mut bench.wire);
+            }
+            assert!(bench.is_answered(writer));
+            assert!(!bench.sessions.is_busy(writer));
+        }
     }
 }

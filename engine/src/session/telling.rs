@@ -1,7 +1,8 @@
 //! What takes longer than a step to tell: others are served between the steps.
 //!
 //! A round that tells of many rows is told when the last of its steps is done; until then answers of sequencers to those that
-//! it is for wait ([`Local`](super::local::Local)). Any other reply to one of them ends the round at once.
+//! it is for wait ([`Local`](super::local::Local)). Any other reply to one of them, but to an
+//! echo, ends the round at once.
 //!
 //! For first contents the client waits. Such a session stands at the version that it is told of, hears nothing else of that database, and no request of it is
 //! taken. What was published meanwhile follows the reply in one update.

@@ -92,7 +92,7 @@ const COMMANDS: &[&[&str]] = &[
 ];
 
 /// A server with the load schema, and the directory it runs in, which no answer names.
-fn start(peer: Peer, scratch: &Scratch) -> Server {
+pub(crate) fn start(peer: Peer, scratch: &Scratch) -> Server {
     let load = scratch.write("load.ovsschema", schema::LOAD);
     let file = create_database(peer, scratch, "load.db", &load);
     ServerOptions::new(peer, "load").database(&file).start(scratch)
@@ -263,11 +263,7 @@ fn messages_and_connections_are_logged_while_an_operator_wants_it() {
 fn a_reply_that_is_written_in_steps_is_one_line_in_the_log() {
     const ROWS: usize = 20_000;
     let scratch = Scratch::new();
-    let load = scratch.write("load.ovsschema", schema::LOAD);
-    let file = create_database(Peer::Ours, &scratch, "load.db", &load);
-    let server = ServerOptions::new(Peer::Ours, "load")
-        .database(&file)
-        .start(&scratch);
+    let server = start(Peer::Ours, &scratch);
     let mut client = server.client();
     let row = |at: usize| json!({"op": "insert", "table": "Item", "row": {"name": format!("item {at}.")}});
     client.transact("Load", (0..ROWS).map(row).collect());

@@ -308,11 +308,7 @@ fn a_service_manager_is_told() {
 #[test]
 fn counts_say_what_the_server_holds_and_does() {
     let scratch = Scratch::new();
-    let load = scratch.write("load.ovsschema", schema::LOAD);
-    let file = create_database(Peer::Ours, &scratch, "load.db", &load);
-    let server = ServerOptions::new(Peer::Ours, "load")
-        .database(&file)
-        .start(&scratch);
+    let server = alike::start(Peer::Ours, &scratch);
     let mut client = server.client();
     let row = |peer: Value| json!({"op": "insert", "table": "Item", "uuid-name": "a", "row": {"peer": peer}});
     client.transact("Load", json!([row(json!(["named-uuid", "a"]))]));

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use ovsdb_harness::Client;
 use serde_json::{Value, json};
 
 /// Number and name of an item.
@@ -35,6 +36,16 @@ fn change(item: &mut Item, columns: &Value) {
 }
 
 impl Copy {
+    /// What a client is told first of the items that satisfy some clauses, which it monitors from then on.
+    pub(crate) fn monitored(client: &mut Client, clauses: Option<Value>) -> Copy {
+        let first = client
+            .call("monitor_cond", json!(["Load", "m", request(clauses)]))
+            .expect("a good monitor");
+        let mut copy = Copy::default();
+        copy.apply(&first);
+        copy
+    }
+
     /// What a [`select`] has found.
     pub(crate) fn selected(result: &Value) -> Copy {
         let rows = result["rows"].as_array().expect("rows");

@@ -103,12 +103,8 @@ fn changed_conditions_show_what_they_select_under_load() {
             for _ in 0..4 {
                 let (mut client, mut random) = (scene.server.client(), random.fork());
                 scope.spawn(move || {
-                    let mut copy = Copy::default();
                     let first = condition(&mut random);
-                    let reply = client
-                        .call("monitor_cond", json!(["Load", "m", copy::request(Some(first))]))
-                        .expect("a good monitor");
-                    copy.apply(&reply);
+                    let mut copy = Copy::monitored(&mut client, Some(first));
                     for _ in 0..25 {
                         let change = json!({"Item": [{"where": condition(&mut random)}]});
                         let id = client.send("monitor_cond_change", json!(["m", "m", change]));
@@ -134,11 +130,7 @@ fn changed_conditions_show_what_they_select_under_load() {
 fn a_slow_reader_catches_up_with_the_contents() {
     on_each(|scene, random| {
         let mut slow = scene.server.client();
-        let first = slow
-            .call("monitor_cond", json!(["Load", "m", copy::request(None)]))
-            .expect("a good monitor");
-        let mut copy = Copy::default();
-        copy.apply(&first);
+        let mut copy = Copy::monitored(&mut slow, None);
         let mut writer = scene.server.client();
         let name = "l".repeat(LARGE_BYTES);
         let storm = Storm::start(&scene.server, 2, random);

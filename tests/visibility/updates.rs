@@ -57,11 +57,7 @@ fn the_update_of_a_large_transaction_comes_before_its_reply() {
             for writer in 1..4 {
                 let mut client = scene.server.client();
                 scope.spawn(move || {
-                    let mut copy = Copy::default();
-                    let first = client
-                        .call("monitor_cond", json!(["Load", "m", copy::request(None)]))
-                        .expect("a good monitor");
-                    copy.apply(&first);
+                    let mut copy = Copy::monitored(&mut client, None);
                     for round in 0..2 {
                         let first = (writer * 10 + round) * 1_000_000;
                         let rows = first..first + ROWS;
@@ -96,11 +92,7 @@ fn a_copy_equals_what_is_selected_at_any_moment() {
             for _ in 0..4 {
                 let mut client = scene.server.client();
                 scope.spawn(move || {
-                    let mut copy = Copy::default();
-                    let first = client
-                        .call("monitor_cond", json!(["Load", "m", copy::request(None)]))
-                        .expect("a good monitor");
-                    copy.apply(&first);
+                    let mut copy = Copy::monitored(&mut client, None);
                     for _ in 0..60 {
                         let id = client.send("transact", json!(["Load", copy::select(json!([]))]));
                         let results = reply_after_updates(&mut client, id, &mut copy);
@@ -144,11 +136,7 @@ fn a_monitor_registered_in_a_storm_misses_nothing_and_doubles_nothing() {
                 let mut client = scene.server.client();
                 scope.spawn(move || {
                     while selected(&mut client).0.len() < start as usize {}
-                    let mut copy = Copy::default();
-                    let first = client
-                        .call("monitor_cond", json!(["Load", "m", copy::request(None)]))
-                        .expect("a good monitor");
-                    copy.apply(&first);
+                    let mut copy = Copy::monitored(&mut client, None);
                     while copy.0.len() < (WRITERS * ROWS) as usize {
                         copy.notified(&client.notification(LIMIT).expect("rows are still missing"));
                     }

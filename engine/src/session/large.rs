@@ -310,11 +310,7 @@ mod tests {
     fn pieces_compile_to_what_the_whole_does() {
         let catalog = catalog();
         let operations = operations(2000).join(",");
-        let whole = format!("[{operations}]");
-        let arena = Bump::new();
-        let value = strict::parse(whole.as_bytes(), &arena).unwrap();
-        let schema = &catalog.databases[0].schema;
-        let expected = Program::compile(schema, value.as_array().unwrap(), &mut counter());
+        let expected = compiled_whole(&catalog, &operations);
         for message in [
             format!(r#"{{"id":7,"method":"transact","params":["D",{operations}]}}"#),
             format!(r#" {{"method":"transact", "params" :["D", {operations} ],"id":7 }}"#),
@@ -323,7 +319,7 @@ mod tests {
             let compiled = compile(&catalog, &message).expect("it is good");
             assert_eq!(compiled.id, b"7");
             assert_eq!(compiled.bytes, message.len());
-            assert!(format!("{:?}", compiled.program) == format!("{expected:?}"));
+            assert!(format!("{:?}", compiled.program) == expected);
         }
     }
 
@@ -351,6 +347,18 @@ mod tests {
         r#"{"op":"delete","table":"T","where":[true,CLAUSES,false]}"#,
     ];
 
+    /// The program of operations that are parsed and compiled as one text, as it is printed.
+    fn compiled_whole(catalog: &Catalog, operations: &str) -> String {
+        let whole = format!("[{operations}]");
+        let arena = Bump::new();
+        let value = strict::parse(whole.as_bytes(), &arena).unwrap();
+        let schema = &catalog.databases[0].schema;
+        format!(
+            "{:?}",
+            Program::compile(schema, value.as_array().unwrap(), &mut counter())
+        )
+    }
+
     #[test]
     fn a_long_condition_compiles_in_pieces_to_what_the_whole_does() {
         let catalog = catalog();
@@ -360,17 +368,10 @@ mod tests {
                 operations.push(r#"{"op":"comment","comment":"d"}"#.to_owned());
             }
             let operations = operations.join(",");
-            let whole = format!("[{operations}]");
-            let arena = Bump::new();
-            let value = strict::parse(whole.as_bytes(), &arena).unwrap();
-            let schema = &catalog.databases[0].schema;
-            let expected = Program::compile(schema, value.as_array().unwrap(), &mut counter());
+            let expected = compiled_whole(&catalog, &operations);
             let message = format!(r#"{{"id":7,"method":"transact","params":["D",{operations}]}}"#);
             let compiled = compile_cut(&catalog, &message, 1).expect("it is good");
-            assert!(
-                format!("{:?}", compiled.program) == format!("{expected:?}"),
-                "{operation}"
-            );
+            assert!(format!("{:?}", compiled.program) == expected, "{operation}");
         }
     }
 
@@ -419,17 +420,10 @@ mod tests {
                 *last = r#"{"op":"none"}"#.to_owned();
             }
             let operations = operations.join(",");
-            let whole = format!("[{operations}]");
-            let arena = Bump::new();
-            let value = strict::parse(whole.as_bytes(), &arena).unwrap();
-            let schema = &catalog.databases[0].schema;
-            let expected = Program::compile(schema, value.as_array().unwrap(), &mut counter());
+            let expected = compiled_whole(&catalog, &operations);
             let message = format!(r#"{{"id":7,"method":"transact","params":["D",{operations}]}}"#);
             let compiled = compile(&catalog, &message).expect("it is good");
-            assert!(
-                format!("{:?}", compiled.program) == format!("{expected:?}"),
-                "{at}"
-            );
+            assert!(format!("{:?}", compiled.program) == expected, "{at}");
         }
     }
 

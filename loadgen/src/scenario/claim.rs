@@ -9,9 +9,9 @@ use std::time::Instant;
 use crate::error::Result;
 use crate::fleet::{Behaviour, Board, Port, Reply, Request};
 use crate::measure::progress::Counter;
-use crate::scenario::Trial;
 use crate::scenario::parts::arrivals::Arrivals;
 use crate::scenario::parts::views::Views;
+use crate::scenario::{Manner, Trial};
 use crate::southbound::site::{self, Site, Size};
 
 /// Ports of each chassis.
@@ -97,12 +97,18 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         let datapath = site::reference(&its_site.datapaths[client]);
         Views::any_of(TABLES, SELECTED_BY, std::iter::once(&*datapath))
     });
-    let fleet = trial.differing_fleet(clients, views.monitor(), &["claim", "report up"], |_| Claimer {
-        database: database.clone(),
-        site: site.clone(),
-        arrivals: None,
-        arrived: 0,
-    })?;
+    let fleet = trial.fleet_of(
+        Manner::DIFFERING,
+        clients,
+        views.monitor(),
+        &["claim", "report up"],
+        |_| Claimer {
+            database: database.clone(),
+            site: site.clone(),
+            arrivals: None,
+            arrived: 0,
+        },
+    )?;
     trial.connect(&fleet)?;
 
     let goal = (clients * PORTS * 2) as u64;

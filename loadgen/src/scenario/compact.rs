@@ -1,7 +1,7 @@
 //! `compact`: once a day, or when the file has grown, the database is compacted (`ovsdb-server/compact`), while the site
 //! works on. A server that does it on its only thread answers nobody meanwhile, and clients whose probes go
-//! unanswered leave. Ten writers with one transaction in flight each, and 500 echoes a second at their times, for a second without and then during the compaction of a file of twenty flows for each client asked
-//! for, at most 200,000.
+//! unanswered leave. Ten writers with one transaction in flight each, and 500 echoes a second at their times, for a
+//! second without and then during the compaction of a file of twenty flows for each client asked for, at most 200,000.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

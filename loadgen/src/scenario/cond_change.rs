@@ -9,9 +9,9 @@ use std::time::Instant;
 use crate::error::Result;
 use crate::fleet::{Behaviour, Board, Port, Reply, Request};
 use crate::measure::progress::Counter;
-use crate::scenario::Trial;
 use crate::scenario::parts::echoes::Echoes;
 use crate::scenario::parts::views::Views;
+use crate::scenario::{Manner, Trial};
 use crate::southbound::monitor::{self, Condition};
 use crate::southbound::site::{self, Site, Size};
 
@@ -125,9 +125,11 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         its_gateways.condition(client, 0)
     });
     let columns = trial.columns.clone();
-    let fleet = trial.differing_fleet(changers, first.monitor(), SERIES, |_| Gateway {
-        gateways: gateways.clone(),
-        columns: columns.clone(),
+    let fleet = trial.fleet_of(Manner::DIFFERING, changers, first.monitor(), SERIES, |_| {
+        Gateway {
+            gateways: gateways.clone(),
+            columns: columns.clone(),
+        }
     })?;
     trial.connect(&fleet)?;
 

@@ -9,9 +9,9 @@ use crate::error::Result;
 use crate::fleet::{Behaviour, Board, Fleet, Port, Reply};
 use crate::fold::state::{Change, How};
 use crate::measure::progress::Counter;
-use crate::scenario::Trial;
 use crate::scenario::parts::views::Views;
 use crate::scenario::parts::writer::{self, Params, Sent, Writer, Writes};
+use crate::scenario::{Manner, Trial};
 use crate::southbound::site::{self, Site, Size};
 
 /// Datapaths of a chassis, and chassis that a datapath concerns.
@@ -115,13 +115,17 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     });
     let (table, column) = trial.columns.number("Port_Binding", "tag");
     let sent = Sent::new(rounds + 1);
-    let fleet = trial.differing_fleet(clients, views.monitor(), &["update heard", "commit"], |_| {
-        Chassis {
+    let fleet = trial.fleet_of(
+        Manner::DIFFERING,
+        clients,
+        views.monitor(),
+        &["update heard", "commit"],
+        |_| Chassis {
             table,
             column,
             writer: Writer::new(sent.clone(), params.clone(), r#"[{"count":1}]"#),
-        }
-    })?;
+        },
+    )?;
     trial.connect(&fleet)?;
 
     let concerned = concerned(clients, datapaths);

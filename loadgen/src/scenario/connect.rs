@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::error::Result;
 use crate::fleet::{Behaviour, Board, Fleet, Port};
-use crate::scenario::Trial;
+use crate::scenario::{Manner, Trial};
 
 /// Records how long each client took from the moment when all were meant to start.
 struct Storm;
@@ -29,7 +29,13 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
 }
 
 pub(super) fn run_echo(trial: &mut Trial<'_>) -> Result<()> {
-    let fleet = trial.echoing_fleet(trial.settings.clients, SERIES, |_| Storm)?;
+    let fleet = trial.fleet_of(
+        Manner::ECHOING,
+        trial.settings.clients,
+        Arc::new(|_| None),
+        SERIES,
+        |_| Storm,
+    )?;
     connect(trial, &fleet)
 }
 

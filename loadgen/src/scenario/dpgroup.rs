@@ -12,9 +12,9 @@ use crate::error::{Failure, Result};
 use crate::fleet::{Behaviour, Board, Fleet, Port, Reply};
 use crate::fold::state::{Change, How};
 use crate::measure::progress::Counter;
-use crate::scenario::Trial;
 use crate::scenario::parts::views::Views;
 use crate::scenario::parts::writer::{self, Params, Sent, Writer, Writes};
+use crate::scenario::{Manner, Trial};
 use crate::southbound::controller::{Controller, SELECTED_BY, TABLES};
 use crate::southbound::monitor;
 use crate::southbound::site::{self, Site, Size};
@@ -138,7 +138,13 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
         };
         controller.condition(&columns, TABLES)
     });
-    let fleet = trial.differing_fleet(clients, views.monitor(), &["update heard", "commit"], hearer)?;
+    let fleet = trial.fleet_of(
+        Manner::DIFFERING,
+        clients,
+        views.monitor(),
+        &["update heard", "commit"],
+        hearer,
+    )?;
     trial.connect(&fleet)?;
     part(trial, &fleet, &sent, ROUNDS + 1, "")?;
     for figure in [LAST, CPU] {

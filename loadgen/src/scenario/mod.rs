@@ -40,7 +40,7 @@ use crate::server::{Control, Server, Target, Via, database};
 use crate::workload::Workload;
 
 pub use registry::{DEFAULT, SCENARIOS, Scenario, WORKLOAD, by_name};
-pub use trial::Trial;
+pub use trial::{Manner, Trial};
 
 /// What the user may choose for all scenarios.
 #[derive(Clone, Debug)]

@@ -12,8 +12,8 @@ use crate::fleet::{Behaviour, Board, Port, Reply, Request};
 use crate::fold::parse_uuid;
 use crate::fold::state::Change;
 use crate::measure::progress::Counter;
-use crate::scenario::Trial;
 use crate::scenario::parts::views::Views;
+use crate::scenario::{Manner, Trial};
 use crate::southbound::monitor::{self, Condition};
 use crate::southbound::site::{self, Site, Size};
 
@@ -131,8 +131,12 @@ fn run(trial: &mut Trial<'_>, condition: fn(usize) -> Condition) -> Result<()> {
     let (_, own_column) = trial.columns.number("Chassis_Private", "nb_cfg");
     let written = Arc::new(AtomicI64::new(0));
     let views = Views::new(trial, TABLES, SELECTED_BY, condition);
-    let fleet = trial.differing_fleet(clients, views.monitor(), &["answer of a chassis"], |_| {
-        Controller {
+    let fleet = trial.fleet_of(
+        Manner::DIFFERING,
+        clients,
+        views.monitor(),
+        &["answer of a chassis"],
+        |_| Controller {
             global,
             column,
             own_column,
@@ -143,8 +147,8 @@ fn run(trial: &mut Trial<'_>, condition: fn(usize) -> Condition) -> Result<()> {
             answered: Vec::new(),
             replied: Vec::new(),
             counted: Vec::new(),
-        }
-    })?;
+        },
+    )?;
     trial.connect(&fleet)?;
 
     let goal = ROUNDS as u64 * clients as u64;

@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::error::Result;
 use crate::fleet::{Behaviour, Board, Port};
 use crate::measure::progress::Counter;
-use crate::scenario::Trial;
+use crate::scenario::{Manner, Trial};
 use crate::server::Control;
 use crate::southbound::monitor;
 use crate::southbound::site::{self, Site, Size};
@@ -38,7 +38,8 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     let site = Site::fill(&mut trial.control, &trial.columns, size)?;
     let requests = monitor::everything(&trial.columns);
     let theirs = requests.clone();
-    let fleet = trial.returning_fleet(
+    let fleet = trial.fleet_of(
+        Manner::RETURNING,
         clients,
         Arc::new(move |_| Some(theirs.clone())),
         &["ready again after"],

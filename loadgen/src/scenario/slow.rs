@@ -15,9 +15,9 @@ use crate::fleet::{Board, Fleet};
 use crate::measure::latency::Latencies;
 use crate::measure::process::{Process, socket_memory};
 use crate::measure::progress::Counter;
-use crate::scenario::Trial;
 use crate::scenario::parts::global::{Global, Listener};
 use crate::scenario::parts::writer;
+use crate::scenario::{Manner, Trial};
 
 /// Every which client stops reading.
 const SLOW_EVERY: usize = 20;
@@ -46,7 +46,9 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     let padding_bytes = (BYTES_TOTAL / (clients * ROUNDS as usize)).clamp(1, PADDING_BYTES_MAX);
     let global = Global::prepare(trial, before + rounds, padding_bytes)?;
     let sockets = socket_memory();
-    let fleet = trial.returning_fleet(clients, global.monitor(), SERIES, |_| global.listener())?;
+    let fleet = trial.fleet_of(Manner::RETURNING, clients, global.monitor(), SERIES, |_| {
+        global.listener()
+    })?;
     trial.connect(&fleet)?;
     let slow = (0..clients).filter(|client| is_slow(*client, every)).count();
     let readers = (clients - slow) as u64;

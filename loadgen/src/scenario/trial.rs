@@ -23,20 +23,36 @@ use crate::southbound::found::Found;
 const OWN_MEMORY: &str = "loadgen memory a client";
 
 /// How the clients of a fleet differ from the usual ones.
-struct Manner {
+pub struct Manner {
     reconnects: bool,
     asking_max: usize,
     greeting: Greeting,
 }
 
-impl Default for Manner {
-    fn default() -> Manner {
-        Manner {
-            reconnects: false,
-            asking_max: usize::MAX,
-            greeting: Greeting::Library,
-        }
-    }
+impl Manner {
+    const USUAL: Manner = Manner {
+        reconnects: false,
+        asking_max: usize::MAX,
+        greeting: Greeting::Library,
+    };
+
+    /// They come back when the server closes their connections.
+    pub const RETURNING: Manner = Manner {
+        reconnects: true,
+        ..Manner::USUAL
+    };
+
+    /// They have conditions of their own, so that the first contents of each must be parsed.
+    pub const DIFFERING: Manner = Manner {
+        asking_max: limits::ASKING_MAX,
+        ..Manner::USUAL
+    };
+
+    /// They are ready when one echo was answered.
+    pub const ECHOING: Manner = Manner {
+        greeting: Greeting::Echo,
+        ..Manner::USUAL
+    };
 }
 
 /// A scenario at work.
@@ -96,54 +112,11 @@ impl Trial<'_> {
         series: &'static [&'static str],
         behaviour: impl Fn(usize) -> B,
     ) -> Result<Fleet<B>> {
-        self.fleet_that(Manner::default(), clients, monitor, series, behaviour)
+        self.fleet_of(Manner::USUAL, clients, monitor, series, behaviour)
     }
 
-    /// The same, for clients that come back when the server closes their connections.
-    pub fn returning_fleet<B: Behaviour>(
-        &mut self,
-        clients: usize,
-        monitor: MonitorOf,
-        series: &'static [&'static str],
-        behaviour: impl Fn(usize) -> B,
-    ) -> Result<Fleet<B>> {
-        let manner = Manner {
-            reconnects: true,
-            ..Manner::default()
-        };
-        self.fleet_that(manner, clients, monitor, series, behaviour)
-    }
-
-    /// The same, for clients with conditions of their own, the first contents of each of which must be parsed.
-    pub fn differing_fleet<B: Behaviour>(
-        &mut self,
-        clients: usize,
-        monitor: MonitorOf,
-        series: &'static [&'static str],
-        behaviour: impl Fn(usize) -> B,
-    ) -> Result<Fleet<B>> {
-        let manner = Manner {
-            asking_max: limits::ASKING_MAX,
-            ..Manner::default()
-        };
-        self.fleet_that(manner, clients, monitor, series, behaviour)
-    }
-
-    /// The same, for clients that monitor nothing and are ready when one echo was answered.
-    pub fn echoing_fleet<B: Behaviour>(
-        &mut self,
-        clients: usize,
-        series: &'static [&'static str],
-        behaviour: impl Fn(usize) -> B,
-    ) -> Result<Fleet<B>> {
-        let manner = Manner {
-            greeting: Greeting::Echo,
-            ..Manner::default()
-        };
-        self.fleet_that(manner, clients, Arc::new(|_| None), series, behaviour)
-    }
-
-    fn fleet_that<B: Behaviour>(
+    /// The same, for clients of another manner.
+    pub fn fleet_of<B: Behaviour>(
         &mut self,
         manner: Manner,
         clients: usize,

@@ -11,8 +11,8 @@ use crate::error::{Failure, Result};
 use crate::fleet::{Behaviour, Board, Fleet, Port, Reply, Request};
 use crate::fold::columns::Columns;
 use crate::measure::progress::Counter;
-use crate::scenario::Trial;
 use crate::scenario::parts::arrivals::Arrivals;
+use crate::scenario::{Manner, Trial};
 use crate::southbound::monitor::{self, Clause, Condition, Oracle};
 use crate::southbound::site::{self, Site, Size};
 use crate::workload::{Group, GroupSize, Monitor, Pace, Place, Template, Workload};
@@ -201,7 +201,7 @@ pub(super) fn run(trial: &mut Trial<'_>) -> Result<()> {
     });
     let (columns, theirs) = (trial.columns.clone(), play.clone());
     let monitor = Arc::new(move |client| Some(monitor::conditional(&columns, &theirs.condition(client)?)));
-    let fleet = trial.differing_fleet(clients, monitor, workload.series, |_| Mixed {
+    let fleet = trial.fleet_of(Manner::DIFFERING, clients, monitor, workload.series, |_| Mixed {
         play: play.clone(),
         shares: Vec::new(),
         until: None,
